@@ -1,0 +1,44 @@
+"""The tasks of this service; `invoke --list` explains them, README.md in this folder says whose they are."""
+
+from __future__ import annotations
+
+import importlib.util
+from pathlib import Path
+
+from invoke.collection import Collection
+
+from . import build, cli, deploy, env, local, quality
+from .engine.paths import ROOT
+
+GROUPS = {
+    "Work": ["dev", "test", "lint", "doctor"],
+    "Build": ["build", "image"],
+    "Deploy": ["deploy", "rollback", "up", "down"],
+    "Watch": ["status", "health", "logs", "exec"],
+    "Configure": ["env.check", "env.diff", "env.show"],
+}
+
+
+def _collection() -> Collection:
+    root = Collection()
+    for module in (build, deploy, local, quality):
+        for task in Collection.from_module(module).tasks.values():
+            root.add_task(task)
+    root.add_collection(Collection.from_module(env), "env")
+    own = ROOT / "tasks_local.py"
+    if own.exists():
+        root.add_collection(_load(own), "local")
+    root.configure({"tasks": {"auto_dash_names": True}})
+    return root
+
+
+def _load(path: Path) -> Collection:
+    spec = importlib.util.spec_from_file_location("tasks_local", path)
+    assert spec and spec.loader
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return Collection.from_module(module)
+
+
+cli.install(GROUPS)
+ns = _collection()

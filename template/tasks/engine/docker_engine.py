@@ -1,0 +1,180 @@
+"""A Docker engine through its API: containers, events, files, commands."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import tarfile
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from .errors import DeployFault, MissingFault
+
+if TYPE_CHECKING:
+    from docker import DockerClient
+    from docker.models.containers import Container
+
+PROJECT_LABEL = "com.docker.compose.project"
+SERVICE_LABEL = "com.docker.compose.service"
+START_DOCKER = "start Docker, or set DOCKER_HOST or docker context; doctor checks the rest"
+
+
+@dataclass(frozen=True)
+class Cause:
+    """Why a container is not what it should be: a sentence, and the lines that show it."""
+
+    sentence: str
+    lines: tuple[str, ...]
+
+
+class Engine:
+    """One engine. Making it connects, and raises MissingFault where no engine answers."""
+
+    def __init__(self) -> None:
+        import docker
+        from docker.errors import DockerException
+
+        try:
+            self.client: DockerClient = docker.DockerClient(base_url=_endpoint(), version="1.44", timeout=120)
+            self.client.ping()
+        except DockerException as error:
+            raise MissingFault("no Docker engine answers", details=[str(error)], remedy=START_DOCKER) from error
+
+    def platform(self) -> str:
+        """The engine's own platform, such as linux/amd64."""
+        version = self.client.version()
+        return f"{version['Os']}/{version['Arch']}"
+
+    def find(self, project: str, service: str) -> Container | None:
+        """The newest container of a compose service, running or not."""
+        labels = [f"{PROJECT_LABEL}={project}", f"{SERVICE_LABEL}={service}", "com.docker.compose.oneoff=False"]
+        found = self.client.containers.list(all=True, filters={"label": labels})
+        return max(found, key=lambda container: container.attrs["Created"], default=None)
+
+    def volume_exists(self, name: str) -> bool:
+        """Whether the engine has a volume of exactly this name."""
+        volumes = self.client.volumes.list(filters={"name": name})
+        return any(volume.name == name for volume in volumes)
+
+    def image_exists(self, name: str) -> bool:
+        """Whether an image is on the engine, so that nothing needs to be pulled."""
+        from docker.errors import ImageNotFound
+
+        try:
+            self.client.images.get(name)
+        except ImageNotFound:
+            return False
+        return True
+
+    def execute(self, container: Container, argv: Sequence[str]) -> str:
+        """What a command in a container says; DeployFault where it fails."""
+        status, output = container.exec_run(list(argv))
+        text = (output if isinstance(output, bytes) else b"").decode(errors="replace")
+        if status != 0:
+            raise DeployFault(f"a command in {container.name} failed", details=text.splitlines()[-5:])
+        return text
+
+    def put_file(self, container: Container, folder: str, name: str, content: str) -> None:
+        """Write a file into a container's volume, as a whole."""
+        data = content.encode()
+        buffer = io.BytesIO()
+        with tarfile.open(fileobj=buffer, mode="w") as archive:
+            member = tarfile.TarInfo(name)
+            member.size, member.mode, member.mtime = len(data), 0o600, int(time.time())
+            archive.addfile(member, io.BytesIO(data))
+        container.put_archive(folder, buffer.getvalue())
+
+    def get_files(self, container: Container, folder: str) -> dict[str, str]:
+        """All plain files of a folder in a container, by name."""
+        chunks, _ = container.get_archive(folder)
+        with tarfile.open(fileobj=io.BytesIO(b"".join(chunks))) as archive:
+            members = [member for member in archive.getmembers() if member.isfile()]
+            return {member.name.rpartition("/")[2]: _text(archive, member) for member in members}
+
+    @contextmanager
+    def events(self, project: str, timeout: float) -> Iterator[Iterator[dict[str, Any]]]:
+        """The events of a project's containers from now on, for `timeout` seconds at most; then they just end."""
+        filters = {"type": "container", "label": [f"{PROJECT_LABEL}={project}"]}
+        stream = self.client.events(decode=True, filters=filters)
+        timer = threading.Timer(timeout, stream.close)
+        timer.daemon = True
+        timer.start()
+        try:
+            yield iter(stream)
+        finally:
+            timer.cancel()
+            stream.close()
+
+    def wait_healthy(self, container: Container, events: Iterator[dict[str, Any]], timeout: float) -> None:
+        """Return as soon as the container is healthy; DeployFault with the cause as soon as it cannot become so.
+
+        `events` must have been opened before the container was started, so that nothing is missed.
+        """
+        container.reload()
+        state = container.attrs["State"]
+        if state["Status"] == "running" and state.get("Health", {}).get("Status") == "healthy":
+            return
+        if state["Status"] in ("exited", "dead") or container.attrs["RestartCount"] > 0:
+            raise self._fault(container, "exited at its start")
+        for event in events:
+            if event.get("id") != container.id:
+                continue
+            action = str(event.get("Action", ""))
+            if action == "health_status: healthy":
+                return
+            if action == "die":
+                raise self._fault(container, "exited at its start", event["Actor"]["Attributes"].get("exitCode", ""))
+        raise self._fault(container, f"was not healthy within {timeout:.0f} s")
+
+    def cause(self, container: Container) -> Cause:
+        """What is known of a container's state: exit code, out of memory, last probe, last log lines."""
+        container.reload()
+        state = container.attrs["State"]
+        parts = []
+        if state["Status"] != "running" or state.get("ExitCode"):
+            parts.append(f"exit code {state['ExitCode']}")
+        if state.get("OOMKilled"):
+            parts.append("killed because its memory ran out")
+        lines = []
+        probes = state.get("Health", {}).get("Log") or []
+        if probes:
+            lines.append("last probe: " + " ".join(str(probes[-1].get("Output", "")).split())[:300])
+        logs = container.logs(tail=12).decode(errors="replace").splitlines()
+        lines += [f"log: {line[:300]}" for line in logs]
+        return Cause(", ".join(parts), tuple(lines))
+
+    def _fault(self, container: Container, what: str, exit_code: str = "") -> DeployFault:
+        cause = self.cause(container)
+        sentence = cause.sentence or (f"exit code {exit_code}" if exit_code else "")
+        known = f" ({sentence})" if sentence else ""
+        return DeployFault(f"{container.name} {what}{known}", details=cause.lines)
+
+
+def _endpoint() -> str:
+    """Where the docker command finds its engine: DOCKER_HOST, or the current context."""
+    host = os.environ.get("DOCKER_HOST")
+    if host:
+        return host
+    from docker.context import ContextAPI
+
+    name = os.environ.get("DOCKER_CONTEXT")
+    context = ContextAPI.get_context(name) if name else ContextAPI.get_current_context()
+    return str(context.Host) if context and context.Host else "unix:///var/run/docker.sock"
+
+
+def _text(archive: tarfile.TarFile, member: tarfile.TarInfo) -> str:
+    file = archive.extractfile(member)
+    return file.read().decode(errors="replace") if file else ""
+
+
+def read_json(text: str) -> Any:
+    """The JSON document in `text`, or None."""
+    try:
+        return json.loads(text)
+    except ValueError:
+        return None

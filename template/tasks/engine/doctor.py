@@ -1,0 +1,114 @@
+"""What a machine needs, examined one by one."""
+
+from __future__ import annotations
+
+import shutil
+import time
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from .configuration import Environments
+from .errors import Fault
+from .runner import Runner
+from .settings import Environment, Settings
+from .target import fetch_json, require_free_port
+from .toolchain import find_go, go_release, wanted_release
+
+FREE_BYTES = 2 * 1024**3
+"""What builds and images of some weeks want."""
+CLOCK_SECONDS = 5
+"""By how much the engine's clock may differ before logs and certificates confuse people."""
+
+
+@dataclass(frozen=True)
+class Result:
+    """One line: `fine` is None for a thing that is only worth knowing."""
+
+    what: str
+    fine: bool | None
+    found: str
+    remedy: str = ""
+
+
+def examine(runner: Runner, settings: Settings, environments: Environments, environment: Environment) -> list[Result]:
+    """Everything that a deploy of `environment` needs, found or missing."""
+    docker = environment.target == "docker"
+    results = [_go(runner, needed=not docker)]
+    if docker:
+        results += [_engine(), _plugin(runner, "compose", (2, 20)), _plugin(runner, "buildx", (0, 11)), _clock()]
+    results.append(_port(settings, environments, environment))
+    results.append(_disk(runner.root))
+    results.append(_configuration(environments, environment))
+    return results
+
+
+def _go(runner: Runner, needed: bool) -> Result:
+    go, wanted = find_go(), wanted_release(runner.root)
+    if go:
+        return Result("Go", True, f"{go_release(runner, go)} at {go}, go.mod asks for {wanted}")
+    if needed:
+        return Result("Go", None, "none", "nothing: the first build installs it from a wheel")
+    return Result("Go", None, "none", "nothing: images are built inside Docker; with Go they build faster")
+
+
+def _engine() -> Result:
+    from .docker_engine import START_DOCKER, Engine
+
+    try:
+        version = str(Engine().client.version()["Version"])
+    except Fault as fault:
+        return Result("Docker engine", False, fault.what, fault.remedy or START_DOCKER)
+    recent = int(version.split(".")[0]) >= 25
+    return Result("Docker engine", recent, version, "" if recent else "update to 25 or newer (start_interval)")
+
+
+def _plugin(runner: Runner, name: str, minimum: tuple[int, int]) -> Result:
+    arguments = ["compose", "version", "--short"] if name == "compose" else ["buildx", "version"]
+    remedy = f"install the docker-{name}-plugin package, {'.'.join(map(str, minimum))} or newer"
+    try:
+        outcome = runner.read(["docker", *arguments])
+    except Fault:
+        return Result(f"docker {name}", False, "no docker command", "install the Docker command line")
+    words = [word.lstrip("v") for word in outcome.stdout.split() if word.lstrip("v")[:1].isdigit()]
+    numbers = words[0].split(".")[:2] if outcome.ok and words else []
+    fine = len(numbers) == 2 and tuple(int("".join(filter(str.isdigit, n)) or 0) for n in numbers) >= minimum
+    return Result(f"docker {name}", fine, words[0] if words else "none", "" if fine else remedy)
+
+
+def _clock() -> Result:
+    from .docker_engine import Engine
+
+    try:
+        text = str(Engine().client.info()["SystemTime"])
+    except Fault:
+        return Result("clock", None, "unknown without an engine")
+    engine = datetime.fromisoformat(text[:19] + "+00:00" if text.endswith("Z") else text).timestamp()
+    difference = abs(engine - time.time())
+    fine = difference <= CLOCK_SECONDS
+    return Result("clock", fine, f"{difference:.0f} s from the engine's", "" if fine else "set both by NTP")
+
+
+def _port(settings: Settings, environments: Environments, environment: Environment) -> Result:
+    port = int(environments.configuration(environment)["EDGE_PORT"])
+    what = f"port {port}"
+    try:
+        require_free_port("", port, "EDGE_PORT")
+    except Fault as fault:
+        status, document = fetch_json(f"http://localhost:{port}/version")
+        if status == 200 and isinstance(document, dict) and document.get("service") == settings.service:
+            return Result(what, True, f"{settings.service} serves {document.get('env')} there")
+        return Result(what, False, "taken by another program", fault.remedy)
+    return Result(what, True, "free")
+
+
+def _disk(root: Path) -> Result:
+    free = shutil.disk_usage(root).free
+    fine = free >= FREE_BYTES
+    return Result("disk", fine, f"{free / 1e9:.1f} GB free", "" if fine else "docker system prune, or a larger disk")
+
+
+def _configuration(environments: Environments, environment: Environment) -> Result:
+    count = len(environments.check(environment))
+    remedy = f"env.check --env={environment.name} shows them" if count else ""
+    return Result("configuration", not count, f"{count} faults" if count else "in order", remedy)

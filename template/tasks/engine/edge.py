@@ -1,0 +1,97 @@
+"""The front door: HAProxy's runtime API, reached inside its container."""
+
+from __future__ import annotations
+
+import csv
+import io
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from .errors import DeployFault
+
+SLOTS = ("blue", "green")
+PORT = 8080
+ASK = 'exec 3<>/dev/tcp/127.0.0.1/9999 && printf "%s\\n" "$0" >&3 && cat <&3'
+"""Sends its argument to the runtime API and prints the answer; bash alone does it, no tool needs to be in the image."""
+
+PAUSE = 0.03
+"""Seconds between two looks at the statistics: HAProxy has no way to tell by itself."""
+
+
+@dataclass(frozen=True)
+class Traffic:
+    """What the edge says of a slot: `state` as in its statistics (UP, DOWN, MAINT, DRAIN …), requests in flight."""
+
+    state: str
+    in_flight: int
+
+    @property
+    def serving(self) -> bool:
+        """Whether new requests go to it."""
+        return self.state.startswith("UP")
+
+
+def other(slot: str) -> str:
+    """The slot that is not `slot`."""
+    return SLOTS[1] if slot == SLOTS[0] else SLOTS[0]
+
+
+class Edge:
+    """The runtime API; `ask` sends one line and gives back the answer."""
+
+    def __init__(self, ask: Callable[[str], str]) -> None:
+        self._ask = ask
+
+    def traffic(self) -> dict[str, Traffic]:
+        """All slots' state by slot."""
+        return parse_statistics(self._ask("show stat app 4 -1"))
+
+    def hold(self, slot: str) -> None:
+        """Give the slot no traffic, whatever its health says."""
+        self._command(f"set server app/{slot} state maint")
+
+    def admit(self, slot: str, address: str) -> None:
+        """Let the slot take part as soon as the edge's own probe finds it healthy; `address` saves a look-up."""
+        self._command(f"set server app/{slot} addr {address} port {PORT}")
+        self._command(f"set server app/{slot} state ready")
+
+    def resume(self, slot: str) -> None:
+        """Let a slot that was drained or held take part again."""
+        self._command(f"set server app/{slot} state ready")
+
+    def drain(self, slot: str) -> None:
+        """Give the slot no new requests; those under way go on."""
+        self._command(f"set server app/{slot} state drain")
+
+    def wait_serving(self, slot: str, timeout: float) -> None:
+        """Return when the edge's own probe has found the slot healthy; DeployFault after `timeout` seconds."""
+        if not self._wait(lambda traffic: traffic[slot].serving, timeout):
+            raise DeployFault(f"the edge does not find the {slot} slot healthy", details=[str(self.traffic())])
+
+    def wait_drained(self, slot: str, timeout: float) -> int:
+        """Return when no request is in flight on the slot, or after `timeout` seconds with the number that still is."""
+        self._wait(lambda traffic: traffic[slot].in_flight == 0, timeout)
+        return self.traffic()[slot].in_flight
+
+    def _wait(self, reached: Callable[[dict[str, Traffic]], bool], timeout: float) -> bool:
+        deadline = time.monotonic() + timeout
+        pause = threading.Event()
+        while not reached(self.traffic()):
+            if time.monotonic() > deadline:
+                return False
+            pause.wait(PAUSE)
+        return True
+
+    def _command(self, line: str) -> None:
+        answer = self._ask(line).strip()
+        # An unchanged address and a changed one are both answered with a sentence; refusals name what they miss.
+        if answer and ("No such" in answer or "Unknown" in answer or "Require" in answer or "nvalid" in answer):
+            raise DeployFault("the edge refuses a command", details=[line, answer])
+
+
+def parse_statistics(text: str) -> dict[str, Traffic]:
+    """The slots in the CSV that `show stat` answers (HAProxy Management Guide, section 9.1)."""
+    rows = csv.DictReader(io.StringIO(text.removeprefix("# ")))
+    return {row["svname"]: Traffic(row["status"], int(row["scur"] or 0)) for row in rows if row.get("svname") in SLOTS}

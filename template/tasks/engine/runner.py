@@ -1,0 +1,107 @@
+"""The one place where commands are run: quoted, timed out, from the service's root, or only shown in a dry run."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import subprocess
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TextIO
+
+from .errors import MissingFault
+
+PASSED_ON = ("PATH", "HOME", "USER", "LANG", "TMPDIR", "XDG_RUNTIME_DIR", "SSH_AUTH_SOCK", "NO_COLOR", "TERM")
+PASSED_ON_PREFIXES = ("DOCKER_", "BUILDX_", "BUILDKIT_", "SSL_", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY")
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a command left: its exit status and both outputs as text."""
+
+    status: int
+    stdout: str
+    stderr: str
+
+    @property
+    def ok(self) -> bool:
+        """Whether it exited with 0."""
+        return self.status == 0
+
+    def tail(self, lines: int = 15) -> list[str]:
+        """The last lines of what it said, standard error first choice."""
+        return [line for line in (self.stderr or self.stdout).splitlines() if line.strip()][-lines:]
+
+
+@dataclass(frozen=True)
+class Runner:
+    """Runs commands in `root`. In a dry run nothing changes: commands and acts are printed to `log` instead."""
+
+    root: Path
+    dry: bool
+    log: TextIO
+
+    def read(self, argv: Sequence[str], env: Mapping[str, str] | None = None) -> Outcome:
+        """Run a command that changes nothing, in a dry run too."""
+        return self._run(argv, env, None)
+
+    def run(self, argv: Sequence[str], env: Mapping[str, str] | None = None, timeout: float | None = None) -> Outcome:
+        """Run a command that changes something and capture what it says; `timeout` in seconds gives status 124."""
+        if self.dry:
+            self._show(shlex.join(argv))
+            return Outcome(0, "", "")
+        return self._run(argv, env, timeout)
+
+    def stream(self, argv: Sequence[str], env: Mapping[str, str] | None = None) -> int:
+        """Run a command on the user's own terminal and give its exit status."""
+        if self.dry:
+            self._show(shlex.join(argv))
+            return 0
+        try:
+            return subprocess.run(argv, cwd=self.root, env=env, check=False).returncode
+        except FileNotFoundError as error:
+            raise _not_found(argv) from error
+
+    def act(self, description: str, action: Callable[[], object]) -> None:
+        """Do something that is not a command, such as a call of the engine's API."""
+        if self.dry:
+            self._show(description)
+        else:
+            action()
+
+    def _run(self, argv: Sequence[str], env: Mapping[str, str] | None, timeout: float | None) -> Outcome:
+        try:
+            done = subprocess.run(
+                argv,
+                cwd=self.root,
+                env=env,
+                stdin=subprocess.DEVNULL,
+                capture_output=True,
+                text=True,
+                errors="replace",
+                timeout=timeout,
+                check=False,
+            )
+        except FileNotFoundError as error:
+            raise _not_found(argv) from error
+        except subprocess.TimeoutExpired:
+            return Outcome(124, "", f"{argv[0]} did not finish within {timeout:.0f} s and was ended")
+        return Outcome(done.returncode, done.stdout, done.stderr)
+
+    def _show(self, text: str) -> None:
+        print(f"  would: {text}", file=self.log, flush=True)
+
+
+def clean_environment(extra: Mapping[str, str]) -> dict[str, str]:
+    """The variables that Docker's tools need to work, and `extra`: none of the shell's own can change a deploy."""
+    kept = {
+        name: value
+        for name, value in os.environ.items()
+        if name in PASSED_ON or name.upper().startswith(PASSED_ON_PREFIXES)
+    }
+    return {**kept, **extra}
+
+
+def _not_found(argv: Sequence[str]) -> MissingFault:
+    return MissingFault(f"{argv[0]} is not installed", remedy=f"install {argv[0]} and run the task again")

@@ -1,0 +1,123 @@
+"""`invoke.yaml` as typed settings."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from typing import Any
+
+from .errors import UsageFault, nearest
+
+TARGETS = ("docker", "process")
+DATABASES = ("postgres", "sqlite", "none")
+PLATFORM = re.compile(r"(?P<os>[a-z0-9]+)/(?P<arch>[a-z0-9]+)(/(?P<level>v[0-9.]+))?")
+
+
+@dataclass(frozen=True)
+class Environment:
+    """One environment: `platform` is empty for the machine's own."""
+
+    name: str
+    target: str = "docker"
+    platform: str = ""
+    development: bool = False
+
+
+@dataclass(frozen=True)
+class Settings:
+    """All of `invoke.yaml`; timeouts are in seconds."""
+
+    service: str
+    database: str
+    environments: Mapping[str, Environment]
+    healthy_timeout: float = 60
+    drain_timeout: float = 30
+
+    def environment(self, name: str) -> Environment:
+        """The environment called `name`; UsageFault with the nearest names where there is none."""
+        if name not in self.environments:
+            raise UsageFault(
+                f'there is no environment "{name}"',
+                where="invoke.yaml, environments",
+                remedy=nearest(name, self.environments),
+            )
+        return self.environments[name]
+
+
+def read_settings(data: Mapping[str, Any]) -> Settings:
+    """Settings from the mapping that Invoke made of `invoke.yaml`.
+
+    Raises UsageFault that names the key, the value and what is expected.
+    """
+    for key in ("service", "environments"):
+        if not data.get(key):
+            raise UsageFault(f"{key} is missing", where="invoke.yaml", remedy="restore it from the repository")
+    environments = data["environments"]
+    if not isinstance(environments, Mapping):
+        raise _fault("environments", environments, "a mapping of names to settings")
+    return Settings(
+        service=_matching("service", data["service"], r"[a-z]([a-z0-9-]*[a-z0-9])?", "a DNS label"),
+        database=_one_of("database", data.get("database", "none"), DATABASES),
+        environments={str(name): _environment(str(name), value) for name, value in environments.items()},
+        healthy_timeout=_seconds("healthy_timeout", data.get("healthy_timeout", 60)),
+        drain_timeout=_seconds("drain_timeout", data.get("drain_timeout", 30)),
+    )
+
+
+def parse_platform(text: str) -> re.Match[str]:
+    """The parts `os`, `arch` and `level` of a platform such as linux/amd64/v3; UsageFault if it is none."""
+    match = PLATFORM.fullmatch(text)
+    if match is None:
+        raise UsageFault(f'"{text}" is not a platform', remedy="use os/arch or os/arch/level, as in linux/arm64")
+    return match
+
+
+def parse_seconds(name: str, text: str) -> float:
+    """A number of seconds given on the command line; UsageFault that names the option where it is none."""
+    return _seconds(name, text)
+
+
+def _environment(name: str, value: Any) -> Environment:
+    place = f"environments.{name}"
+    _matching(place, name, r"[a-z]([a-z0-9-]*[a-z0-9])?", "a lower-case name of letters, digits and hyphens")
+    if not isinstance(value, Mapping):
+        raise _fault(place, value, "a mapping such as {target: docker}")
+    known = [field.name for field in fields(Environment) if field.name != "name"]
+    for key in value:
+        if key not in known:
+            raise UsageFault(f"{place}.{key} is not a setting", where="invoke.yaml", remedy=nearest(str(key), known))
+    development = value.get("development", False)
+    if not isinstance(development, bool):
+        raise _fault(f"{place}.development", development, "true or false")
+    platform = str(value.get("platform") or "")
+    if platform:
+        parse_platform(platform)
+    target = _one_of(f"{place}.target", value.get("target", "docker"), TARGETS)
+    return Environment(name=name, target=target, platform=platform, development=development)
+
+
+def _matching(key: str, value: Any, pattern: str, expected: str) -> str:
+    if not isinstance(value, str) or not re.fullmatch(pattern, value):
+        raise _fault(key, value, expected)
+    return value
+
+
+def _one_of(key: str, value: Any, known: tuple[str, ...]) -> str:
+    if value not in known:
+        raise _fault(key, value, "one of " + ", ".join(known))
+    return str(value)
+
+
+def _seconds(key: str, value: Any) -> float:
+    try:
+        seconds = float(value)
+    except (TypeError, ValueError):
+        raise _fault(key, value, "a number of seconds") from None
+    if not 0 < seconds <= 86_400:
+        raise _fault(key, value, "between 0 and 86400 seconds")
+    return seconds
+
+
+def _fault(key: str, value: Any, expected: str) -> UsageFault:
+    return UsageFault(f"{key}: {value!r} is not {expected}", where="invoke.yaml or the command line")

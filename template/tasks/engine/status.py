@@ -1,0 +1,37 @@
+"""The state of an environment as one document."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .target import Target, fetch_json
+
+
+def read_status(target: Target, service: str, env: str) -> dict[str, Any]:
+    """The document of `status --json`.
+
+    `state` is serving (a release answers as ready), degraded (one is switched to and does not), down (there are
+    records and nothing runs) or absent (nothing was ever deployed).
+    """
+    slots = target.slots()
+    live = target.live_slot()
+    releases = target.releases.read()
+    running = next((state.release for state in slots if state.slot == live), "")
+    release = next((release for release in reversed(releases) if release.id == running), None)
+    return {
+        "service": service,
+        "env": env,
+        "target": target.name,
+        "state": _state(target, live, any(state.state == "running" for state in slots), bool(releases)),
+        "url": target.url,
+        "release": release.summary() if release else None,
+        "slots": [state.document() for state in slots],
+    }
+
+
+def _state(target: Target, live: str, running: bool, known: bool) -> str:
+    if live and fetch_json(f"{target.url}/readyz")[0] == 200:
+        return "serving"
+    if live or running:
+        return "degraded"
+    return "down" if known else "absent"

@@ -1,0 +1,130 @@
+"""What a deploy needs of a target, and what both targets share."""
+
+from __future__ import annotations
+
+import json
+import socket
+import urllib.error
+import urllib.request
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from .errors import DeployFault, MissingFault
+from .releases import Release, ReleaseStore
+from .source import BuildInfo
+
+
+@dataclass(frozen=True)
+class SlotState:
+    """What is known of a slot: `state` is running, stopped or empty, the rest is there while it runs."""
+
+    slot: str
+    state: str
+    health: str = ""
+    traffic: str = ""
+    in_flight: int = 0
+    release: str = ""
+
+    def document(self) -> dict[str, Any]:
+        """The slot as the JSON of `status` shows it."""
+        names = ("slot", "state", "health", "traffic", "in_flight", "release")
+        return {name: getattr(self, name) for name in names}
+
+
+class Target(Protocol):
+    """Where releases run: two slots behind a front door, and a store of releases."""
+
+    name: str
+    url: str
+    releases: ReleaseStore
+
+    def check(self) -> str:
+        """Refuse what would fail later: MissingFault. Gives a detail line."""
+
+    def build(self, info: BuildInfo) -> str:
+        """Make the binary. Gives a detail line."""
+
+    def package(self, info: BuildInfo) -> str:
+        """Make what is started: gives its identity."""
+
+    def fingerprint(self) -> str:
+        """A hash of the configuration as it would be deployed now."""
+
+    def live_slot(self) -> str:
+        """The slot that the front door sends requests to; empty where there is none."""
+
+    def slots(self) -> list[SlotState]:
+        """Both slots as they are."""
+
+    def prepare(self, release: Release) -> None:
+        """Bring up what the slots need: front door and database; write the release's values."""
+
+    def migrate(self, release: Release) -> str:
+        """Bring the database to the release's schema. Gives a detail line."""
+
+    def start(self, release: Release) -> None:
+        """Start the release in its slot, without any traffic."""
+
+    def restart(self, release: Release) -> None:
+        """Start a kept release again in its slot, as it was, without any traffic."""
+
+    def wait_healthy(self, release: Release, timeout: float) -> str:
+        """Return when the slot is healthy; DeployFault with the cause as soon as it cannot become so."""
+
+    def admit(self, release: Release, former: str) -> None:
+        """Send new requests to the release's slot instead of the former one."""
+
+    def drain(self, slot: str, timeout: float) -> str:
+        """Wait until no request is in flight on the slot. Gives a detail line."""
+
+    def retire(self, slot: str) -> None:
+        """Stop the slot and keep it."""
+
+    def withdraw(self, slot: str, former: str) -> None:
+        """Undo: the former slot serves, the new one gets no traffic and is stopped."""
+
+
+def fetch_json(url: str, timeout: float = 5) -> tuple[int, Any]:
+    """The status and JSON document that a GET answers with; status 0 and the reason where there is no answer."""
+    request = urllib.request.Request(url, headers={"Connection": "close"})
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    try:
+        with opener.open(request, timeout=timeout) as answer:
+            return int(answer.status), _json(answer.read())
+    except urllib.error.HTTPError as error:
+        return error.code, _json(error.read())
+    except (OSError, ValueError) as error:
+        return 0, str(getattr(error, "reason", error))
+
+
+def verify_front_door(url: str, build: BuildInfo) -> str:
+    """Check that the front door answers with `build`; DeployFault with what it answers instead."""
+    status, document = fetch_json(f"{url}/version")
+    if status != 200 or document != build.document():
+        details = [f"expected: {json.dumps(build.document())}", f"answered: {status} {json.dumps(document)}"]
+        raise DeployFault("the front door does not answer with the new build", where=f"{url}/version", details=details)
+    return f"{build.version} answers at {url}"
+
+
+def require_free_port(host: str, port: int, variable: str) -> None:
+    """MissingFault where something else listens on the port already."""
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except PermissionError:
+            return
+        except OSError as error:
+            raise MissingFault(
+                f"port {port} is taken by another program",
+                where=f"{variable}={port}",
+                details=[str(error)],
+                remedy=f"stop that program (ss -ltnp shows it), or set another {variable} in .env.<env>.local",
+            ) from error
+
+
+def _json(data: bytes) -> Any:
+    try:
+        return json.loads(data)
+    except ValueError:
+        return data.decode(errors="replace")[:300]

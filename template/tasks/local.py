@@ -1,0 +1,108 @@
+"""Tasks for the stack as it runs: bring it up, take it down, look into it, work on it."""
+
+from __future__ import annotations
+
+import sys
+
+from invoke.context import Context
+
+from .cli import ENV, Session, leave, remainder, service_task, session
+from .deploy import checked_configuration, deploy
+from .engine import watch
+from .engine.docker_target import DockerTarget
+from .engine.errors import DeployFault, UsageFault
+from .engine.process_target import ProcessTarget
+from .engine.target import Target
+from .engine.targets import make_target
+
+
+@service_task(help=ENV)
+def up(c: Context, env: str = "dev") -> None:
+    """Bring an environment up: start what stands still, deploy where nothing serves yet."""
+    s = session(c, env)
+    target = make_target(s.runner, s.settings, checked_configuration(s))
+    if target.live_slot():
+        target.check()
+        if isinstance(target, DockerTarget):
+            with s.console.step("start"):
+                target.stack.write_stack()
+                target.bring_up()
+        print(f"{s.settings.service} is up in {env}: {target.url}")
+        return
+    deploy(c, env=env)
+
+
+@service_task(
+    help={**ENV, "volumes": "delete the environment's data as well, after a question", "yes": "answer the question"}
+)
+def down(c: Context, env: str = "dev", volumes: bool = False, yes: bool = False) -> None:
+    """Stop and remove an environment's stack; its data stays, unless --volumes."""
+    s = session(c, env)
+    if volumes and not yes and not s.runner.dry:
+        _confirm(f"Delete all data of {s.settings.service} in {env}?")
+    target = _target(s)
+    if isinstance(target, ProcessTarget):
+        s.runner.act(f"stop the processes of {env}", lambda: target.down(volumes))
+    elif isinstance(target, DockerTarget):
+        target.down(volumes)
+    print(f"{s.settings.service} is down in {env}" + (", its data is deleted" if volumes else ", its data is kept"))
+
+
+@service_task(help={**ENV, "follow": "go on printing until Ctrl-C", "lines": "how many lines back (default: 100)"})
+def logs(c: Context, env: str = "dev", follow: bool = False, lines: str = "100") -> None:
+    """Print the log of both slots."""
+    s = session(c, env)
+    if not lines.isdigit():
+        raise UsageFault(f'--lines "{lines}" is not a number', remedy="as in --lines=500")
+    target = _target(s)
+    if isinstance(target, DockerTarget):
+        options = ["--tail", lines, *(["--follow"] if follow else [])]
+        leave(target.compose("--profile", "*", "logs", *options, "app-blue", "app-green"))
+    elif isinstance(target, ProcessTarget):
+        files = [str(target.log_file(slot)) for slot in ("blue", "green") if target.log_file(slot).exists()]
+        if not files:
+            raise DeployFault(f"{s.settings.service} never ran in {env}", remedy=f"deploy --env={env}")
+        leave(s.runner.stream(["tail", "-n", lines, *(["-F"] if follow else []), *files]))
+
+
+@service_task(name="exec", help={**ENV, "service": "the service of the stack (default: the slot that serves)"})
+def exec_(c: Context, env: str = "dev", service: str = "") -> None:
+    """Run a command in a container: exec -- /app version, or exec --service=database -- psql."""
+    s = session(c, env)
+    command = remainder()
+    if not command:
+        raise UsageFault("there is no command", remedy="put it after two hyphens, as in exec -- /app version")
+    target = _target(s)
+    live = target.live_slot()
+    if not live and not service:
+        raise DeployFault(f"no release serves in {env}", remedy=f"deploy --env={env}")
+    if isinstance(target, DockerTarget):
+        terminal = [] if sys.stdin.isatty() else ["--no-TTY"]
+        leave(target.compose("--profile", "*", "exec", *terminal, service or f"app-{live}", *command))
+    elif isinstance(target, ProcessTarget):
+        leave(s.runner.stream(command, env=target.live_environment()))
+
+
+@service_task(help=ENV)
+def dev(c: Context, env: str = "dev") -> None:
+    """Run the service in the foreground, built again whenever a source file changes."""
+    s = session(c, env)
+    configuration = checked_configuration(s)
+    values = {**configuration.service_values(), **configuration.secret_values()}
+    if s.environment.target == "docker" and s.settings.database == "postgres":
+        target = make_target(s.runner, s.settings, configuration)
+        assert isinstance(target, DockerTarget)
+        with s.console.step("database"):
+            values["DATABASE_URL"] = target.database_for_host(values["DATABASE_URL"])
+    watch.run(s.runner, s.settings, s.environment, values, s.console)
+
+
+def _target(s: Session) -> Target:
+    return make_target(s.runner, s.settings, s.environments.configuration(s.environment))
+
+
+def _confirm(question: str) -> None:
+    if not sys.stdin.isatty():
+        raise UsageFault(f"{question} There is no terminal to ask on", remedy="add --yes if you mean it")
+    if input(f"{question} Type yes: ").strip() != "yes":
+        raise UsageFault("nothing was deleted", remedy="leave --volumes away to keep the data")

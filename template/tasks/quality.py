@@ -1,0 +1,64 @@
+"""Tasks that judge: the tests, the linters, and the machine."""
+
+from __future__ import annotations
+
+import os
+import shutil
+
+from invoke.context import Context
+
+from .cli import ENV, leave, remainder, service_task, session
+from .engine import doctor as examination
+from .engine.console import table
+from .engine.errors import BuildFault, Fault
+from .engine.gobuild import TAGS
+from .engine.toolchain import STATICCHECK, require_go
+
+
+@service_task()
+def test(c: Context) -> None:
+    """Run the service's tests with the race detector; words after -- go to go test."""
+    s = session(c)
+    go = require_go(s.runner)
+    compiler = any(shutil.which(name) for name in ("gcc", "clang", "cc"))
+    if not compiler:
+        s.console.note("no C compiler here: running without the race detector")
+    argv = [go, "test", "-tags", TAGS, *(["-race"] if compiler else []), *(remainder() or ["./..."])]
+    leave(s.runner.stream(argv, env={**os.environ, "CGO_ENABLED": "1" if compiler else "0"}))
+
+
+@service_task()
+def lint(c: Context) -> None:
+    """Check formatting (gofmt), go vet and staticcheck."""
+    s = session(c)
+    go = require_go(s.runner)
+    root = s.runner.root
+    folders = [name for name in ("cmd", "internal", "api", "migrations", "edge") if (root / name).is_dir()]
+    with s.console.step("gofmt"):
+        unformatted = s.runner.read([go.removesuffix("go") + "gofmt" if os.sep in go else "gofmt", "-l", *folders])
+        if unformatted.stdout.strip() or not unformatted.ok:
+            raise BuildFault(
+                "some files are not formatted", details=unformatted.tail() or [], remedy=f"gofmt -w {' '.join(folders)}"
+            )
+    for name, argv in (
+        ("vet", [go, "vet", "-tags", TAGS, "./..."]),
+        ("static", [go, "run", STATICCHECK, "-tags", TAGS, "./..."]),
+    ):
+        with s.console.step(name):
+            done = s.runner.run(argv)
+            if not done.ok:
+                raise Fault(
+                    f"{' '.join(argv[1:3])} has complaints", details=(done.stdout + done.stderr).splitlines()[-40:]
+                )
+    print("No complaints.")
+
+
+@service_task(help=ENV)
+def doctor(c: Context, env: str = "dev") -> None:
+    """Examine this machine: Docker, Compose, Go, ports, disk, clock; exit code 3 where something is missing."""
+    s = session(c, env)
+    results = examination.examine(s.runner, s.settings, s.environments, s.environment)
+    mark = {True: s.console.paint("ok", "32"), False: s.console.paint("missing", "31"), None: "note"}
+    table(("", "what", "found", "what to do"), [(mark[r.fine], r.what, r.found, r.remedy) for r in results])
+    if any(result.fine is False for result in results):
+        leave(3)
