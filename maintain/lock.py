@@ -1,0 +1,186 @@
+"""Pin the Go modules of the generated service: one go.mod and one go.sum for every choice of database.
+
+Each choice is rendered and tidied by Go itself; a line that is not in all of them gets a condition.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import tempfile
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from graphlib import TopologicalSorter
+from pathlib import Path
+
+import copier
+import yaml
+
+FILES = ("go.mod", "go.sum")
+
+
+@dataclass(frozen=True)
+class Report:
+    """What `lock` did.
+
+    `changed` names the template files that have new content, `skipped` the modules that could not be upgraded, each
+    with the reason that Go gave.
+    """
+
+    changed: tuple[str, ...]
+    skipped: Mapping[str, str]
+
+
+def lock(root: Path, *, upgrade: bool = False) -> Report:
+    """Write template/go.mod.jinja and template/go.sum.jinja under `root`; with `upgrade` take the newest versions.
+
+    Raises `subprocess.CalledProcessError`, whose stderr says why, where Go cannot tidy a choice.
+    """
+    skipped: dict[str, str] = {}
+    variants: dict[str, dict[str, list[str]]] = {}
+    with tempfile.TemporaryDirectory(prefix="lock-") as scratch:
+        for database in databases(root):
+            service = Path(scratch, database)
+            render(root, service, database)
+            _go(service, "mod", "tidy")
+            if upgrade:
+                skipped |= _upgrade(service)
+            variants[database] = {name: _lines(service / name) for name in FILES}
+
+    changed = []
+    for name in FILES:
+        target = root / "template" / f"{name}.jinja"
+        content = _parametrised(merge({key: files[name] for key, files in variants.items()}), name)
+        if not target.exists() or target.read_text() != content:
+            target.write_text(content)
+            changed.append(str(target.relative_to(root)))
+    return Report(tuple(changed), skipped)
+
+
+def databases(root: Path) -> list[str]:
+    """Return the choices of the question `database` in copier.yml."""
+    questions = yaml.safe_load((root / "copier.yml").read_text())
+    return list(questions["database"]["choices"].values())
+
+
+def render(root: Path, destination: Path, database: str) -> None:
+    """Generate the example service from the working tree at `root` with another database."""
+    answers = yaml.safe_load((root / "example-answers.yml").read_text())
+    copier.run_copy(
+        str(root),
+        destination,
+        data=answers | {"database": database, "module_path": _MODULE},
+        defaults=True,
+        quiet=True,
+        vcs_ref="HEAD",
+    )
+
+
+def merge(variants: Mapping[str, list[str]]) -> str:
+    """Return the lines of all variants in one text: a line that some variants lack stands under a condition.
+
+    The variants must have their common lines in the same order, as sorted files have.
+    """
+    owners: dict[str, list[str]] = {}
+    order: TopologicalSorter[str] = TopologicalSorter()
+    for variant, lines in variants.items():
+        for line, before in zip(lines, [None, *lines], strict=False):
+            owners.setdefault(line, []).append(variant)
+            order.add(line, *([] if before is None else [before]))
+
+    text, current = "", list(variants)
+    for line in _alphabetical(order):
+        if owners[line] != current:
+            text += _close(current, variants) + _open(owners[line], variants)
+            current = owners[line]
+        text += line
+    return text + _close(current, variants)
+
+
+def _alphabetical(order: TopologicalSorter[str]) -> Iterator[str]:
+    """Yield the lines in an order that holds for every variant, where it leaves a choice the smallest first."""
+    order.prepare()
+    ready = list(order.get_ready())
+    while ready:
+        line = min(ready)
+        yield line
+        order.done(line)
+        ready = [other for other in ready if other != line] + list(order.get_ready())
+
+
+_MODULE = "example.com/locked/service"
+
+
+def _condition(owners: list[str], variants: Iterable[str]) -> str:
+    others = [variant for variant in variants if variant not in owners]
+    if len(owners) == 1:
+        return f"database == '{owners[0]}'"
+    if len(others) == 1:
+        return f"database != '{others[0]}'"
+    return f"database in {owners}"
+
+
+def _open(owners: list[str], variants: Mapping[str, list[str]]) -> str:
+    return "" if len(owners) == len(variants) else f"{{% if {_condition(owners, variants)} %}}\n"
+
+
+def _close(owners: list[str], variants: Mapping[str, list[str]]) -> str:
+    return "" if len(owners) == len(variants) else "{% endif %}\n"
+
+
+def _lines(file: Path) -> list[str]:
+    """Return the lines of a file, each different from the others: those of go.mod's blocks get their block's number.
+
+    Only blank lines, brackets and `require (` repeat, and they do so in every variant in the same order.
+    """
+    seen: dict[str, int] = {}
+    lines = []
+    for line in file.read_text().splitlines(keepends=True):
+        count = seen[line] = seen.get(line, 0) + 1
+        lines.append(line if count == 1 else f"{_REPEATED * (count - 1)}{line}")
+    return lines
+
+
+_REPEATED = "\x00"
+
+
+def _parametrised(text: str, name: str) -> str:
+    """Put the template's variables in the place of the values that the rendering had."""
+    text = text.replace(_REPEATED, "")
+    if name != "go.mod":
+        return text
+    lines = text.splitlines(keepends=True)
+    return "".join(
+        "module {{ module_path }}\n"
+        if line == f"module {_MODULE}\n"
+        else "go {{ go_version }}.0\n"
+        if line.startswith("go ")
+        else line
+        for line in lines
+    )
+
+
+def _upgrade(service: Path) -> dict[str, str]:
+    """Raise the direct modules to the newest versions; return those that failed, with the reason."""
+    failed = {}
+    direct = "{{if not (or .Main .Indirect)}}{{.Path}}{{end}}"
+    for module in _go(service, "list", "-m", "-f", direct, "all").split():
+        try:
+            _go(service, "get", "-u", f"{module}@latest")
+        except subprocess.CalledProcessError as error:
+            failed[module] = (error.stderr or "").strip().splitlines()[-1]
+    _go(service, "mod", "tidy")
+    return failed
+
+
+def _go(service: Path, *arguments: str) -> str:
+    """Run Go in a service and return its standard output."""
+    done = subprocess.run(
+        ["go", *arguments],
+        cwd=service,
+        env=os.environ | {"GOTOOLCHAIN": "local", "GOWORK": "off"},
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+    return done.stdout

@@ -1,0 +1,104 @@
+package httpserver
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"sync/atomic"
+	"time"
+)
+
+const (
+	readHeaderTimeout = 5 * time.Second
+	readTimeout       = 15 * time.Second
+	writeTimeout      = 30 * time.Second
+	// idleTimeout is longer than proxies keep an unused upstream connection (usually 60 s), so that it is the proxy
+	// that closes it and no request meets a connection that is just being closed.
+	idleTimeout    = 75 * time.Second
+	maxHeaderBytes = 64 << 10
+)
+
+// Server is an HTTP server that stops without losing a request. Make it with New.
+type Server struct {
+	http     *http.Server
+	fresh    *freshConns
+	draining atomic.Bool
+}
+
+// New returns a server for handler with bounded times and sizes. What net/http has to complain about goes to logger.
+func New(handler http.Handler, logger *slog.Logger) *Server {
+	s := &Server{fresh: newFreshConns()}
+	s.http = &http.Server{
+		Handler:           s.closeWhileDraining(handler),
+		ReadHeaderTimeout: readHeaderTimeout,
+		ReadTimeout:       readTimeout,
+		WriteTimeout:      writeTimeout,
+		IdleTimeout:       idleTimeout,
+		MaxHeaderBytes:    maxHeaderBytes,
+		ConnState:         s.fresh.observe,
+		ErrorLog:          slog.NewLogLogger(logger.Handler(), slog.LevelWarn),
+	}
+	return s
+}
+
+// Serve answers requests on listener until Shutdown, which makes it return nil.
+func (s *Server) Serve(listener net.Listener) error {
+	if err := s.http.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
+		return fmt.Errorf("serve %s: %w", listener.Addr(), err)
+	}
+	return nil
+}
+
+// Drain adds "Connection: close" to every answer from now on, so that clients go elsewhere with their next request.
+// The server still takes new connections. (SetKeepAlivesEnabled(false) would close idle connections at once, and a
+// request that is just being sent on one of them would be lost.)
+func (s *Server) Drain() { s.draining.Store(true) }
+
+// Shutdown stops taking connections, waits until the requests in flight are answered and returns. When ctx ends
+// first, the connections that are left are closed and the error says so.
+func (s *Server) Shutdown(ctx context.Context) error {
+	stop := s.fresh.closeUnused()
+	defer stop()
+	if err := s.http.Shutdown(ctx); err != nil {
+		return fmt.Errorf("requests were still running: %w", errors.Join(err, s.http.Close()))
+	}
+	return nil
+}
+
+func (s *Server) closeWhileDraining(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		next.ServeHTTP(&drainWriter{ResponseWriter: w, draining: &s.draining}, r)
+	})
+}
+
+// drainWriter decides when the header is sent, not when the request comes: an answer in the making when the drain
+// begins is told too.
+type drainWriter struct {
+	http.ResponseWriter
+	draining *atomic.Bool
+}
+
+// WriteHeader sends the header. gin calls it before it writes any body.
+func (w *drainWriter) WriteHeader(status int) {
+	if w.draining.Load() {
+		w.Header().Set("Connection", "close")
+	}
+	w.ResponseWriter.WriteHeader(status)
+}
+
+// Flush sends what is buffered; gin asks for http.Flusher.
+func (w *drainWriter) Flush() {
+	_ = http.NewResponseController(w.ResponseWriter).Flush() // as http.Flusher, it has nobody to tell
+}
+
+// Hijack hands over the connection, as for a WebSocket; gin asks for http.Hijacker.
+func (w *drainWriter) Hijack() (net.Conn, *bufio.ReadWriter, error) {
+	return http.NewResponseController(w.ResponseWriter).Hijack()
+}
+
+// Unwrap is for http.ResponseController.
+func (w *drainWriter) Unwrap() http.ResponseWriter { return w.ResponseWriter }
