@@ -20,6 +20,8 @@ from pathlib import Path
 
 PREFIX = "copier-gin-stand-in/"
 LABEL = "copier-gin.stand-in"
+# Not by the label: what is built on a stand-in inherits that.
+LIST = ("docker", "image", "ls", "--filter", f"reference={PREFIX}*", "--filter", "dangling=false")
 RELEASE = "bookworm"
 BASE = f"{PREFIX}debian:{RELEASE}"
 PACKAGES = "ca-certificates,tzdata"
@@ -56,9 +58,6 @@ class Recipe:
     contexts: dict[str, Path] = field(default_factory=dict)
 
 
-# --- What is there ----------------------------------------------------------------------------------------------------
-
-
 def stand_ins_present() -> dict[str, str]:
     """The settings for which the engine already holds a stand-in; empty without an engine."""
     return _pick(SETTINGS, _names_present())
@@ -70,24 +69,18 @@ def runtimes_present() -> dict[str, str]:
 
 
 def _names_present() -> list[str]:
-    listing = _run("docker", "image", "ls", "--filter", f"label={LABEL}", "--format", "{{.Repository}}:{{.Tag}}")
-    return sorted(listing.stdout.split()) if listing.returncode == 0 else []
+    listing = _run(*LIST, "--format", "{{.Repository}}:{{.Tag}}")
+    return listing.stdout.split() if listing.returncode == 0 else []
 
 
 def _pick(wanted: dict[str, str], names: list[str]) -> dict[str, str]:
     """The newest name for each key; a wanted name without a tag matches any tag."""
-    found = {
-        key: [name for name in names if name == PREFIX + want or name.startswith(f"{PREFIX}{want}:")]
-        for key, want in wanted.items()
-    }
+    found = {key: [name for name in names if f"{name}:".startswith(f"{PREFIX}{want}:")] for key, want in wanted.items()}
     return {key: max(matches, key=_tag_order) for key, matches in found.items() if matches}
 
 
 def _tag_order(name: str) -> list[int]:
     return [int(number) for number in re.findall(r"\d+", name)]
-
-
-# --- Building ---------------------------------------------------------------------------------------------------------
 
 
 def build_stand_ins(root: Path, log: Log) -> dict[str, str]:
@@ -97,12 +90,12 @@ def build_stand_ins(root: Path, log: Log) -> dict[str, str]:
     """
     started = time.monotonic()
     current = _engine_recipes()
-    mirror = _mirror() if os.geteuid() == 0 and shutil.which("apt-get") else ""
-    base_digest = _digest(RELEASE, PACKAGES, *EMPTIED, _certificates())
+    trusted = CERTIFICATES.read_text(encoding="utf-8", errors="replace") if CERTIFICATES.is_file() else ""
+    base_digest = _digest(RELEASE, PACKAGES, *EMPTIED, trusted)
     recipes = _recipes(root / "tests" / "images", base_digest)
     outdated = [recipe for recipe in recipes if current.get(recipe.image) != recipe.digest]
     if outdated and current.get(BASE) != base_digest:
-        _build_base(mirror, base_digest, log)
+        _build_base(base_digest, log)
     with ThreadPoolExecutor(max_workers=2) as pool:
         for _ in pool.map(lambda recipe: _build(recipe, log), outdated):
             pass
@@ -112,12 +105,10 @@ def build_stand_ins(root: Path, log: Log) -> dict[str, str]:
 
 def _engine_recipes() -> dict[str, str]:
     """The stand-ins in the engine and the digest of the recipe that each was built from."""
-    listing = _run(
-        "docker", "image", "ls", "--filter", f"label={LABEL}", "--format", "{{.Repository}}:{{.Tag}}|{{.ID}}"
-    )  # fmt: skip
+    listing = _run(*LIST, "--format", "{{.Repository}}:{{.Tag}}")
     if listing.returncode != 0:
         raise StandInError(f"No Docker engine answers: {_last_lines(listing.stderr, 1)}\nStart one, then try again.")
-    images = dict(line.split("|") for line in listing.stdout.split())
+    images = listing.stdout.split()
     if not images:
         return {}
     inspected = _run("docker", "image", "inspect", "--format", f'{{{{index .Config.Labels "{LABEL}"}}}}', *images)
@@ -172,14 +163,14 @@ def _build(recipe: Recipe, log: Log) -> None:
     log(f"{recipe.image} built in {_seconds(started)}")
 
 
-# --- The base that all share ------------------------------------------------------------------------------------------
-
-
-def _build_base(mirror: str, digest: str, log: Log) -> None:
+def _build_base(digest: str, log: Log) -> None:
     if os.geteuid() != 0:
         raise StandInError("The stand-ins need root (debootstrap makes device files): run this as root.")
+    mirror = _mirror()
     if not mirror:
-        raise StandInError("The stand-ins are built from Debian packages: run this on Debian, with apt-get.")
+        raise StandInError(
+            "The stand-ins are built from Debian packages, but apt-get names no Debian mirror here: run this on Debian."
+        )
     _install_debootstrap(log)
     started = time.monotonic()
     log(f"{BASE}: debootstrap from {mirror} (about 45 s)…")
@@ -200,11 +191,10 @@ def _install_debootstrap(log: Log) -> None:
         return
     log("Installing debootstrap…")
     install = ("apt-get", "install", "-qq", "-y", "--no-install-recommends", "debootstrap")
-    quiet = {"DEBIAN_FRONTEND": "noninteractive"}
-    if _run(*install, environment=quiet).returncode == 0:
-        return
-    _run("apt-get", "update", "-qq")
-    done = _run(*install, environment=quiet)
+    done = _run(*install, environment=(quiet := {"DEBIAN_FRONTEND": "noninteractive"}))
+    if done.returncode != 0:
+        _run("apt-get", "update", "-qq")
+        done = _run(*install, environment=quiet)
     if done.returncode != 0:
         raise StandInError(f"debootstrap cannot be installed:\n{_last_lines(done.stderr, 5)}")
 
@@ -233,13 +223,6 @@ def _mirror() -> str:
     rows = [row.split() for row in targets if len(row.split()) == 3]
     whole = [uri for uri, component, release in rows if component == "main" and "-" not in release]
     return next((uri for uri in whole if uri.rstrip("/").endswith("/debian")), next(iter(whole), ""))
-
-
-# --- Small things -----------------------------------------------------------------------------------------------------
-
-
-def _certificates() -> str:
-    return CERTIFICATES.read_text(encoding="utf-8", errors="replace") if CERTIFICATES.is_file() else ""
 
 
 def _digest(*parts: str) -> str:
