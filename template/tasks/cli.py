@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any, NoReturn
 
 from invoke.collection import Collection
+from invoke.config import DataProxy
 from invoke.context import Context
 from invoke.exceptions import Exit
 from invoke.parser.parser import ParseMachine
@@ -40,7 +41,7 @@ class Session:
 
 def session(c: Context, env: str = "", json: bool = False) -> Session:
     """Read the settings and the schema for a task; UsageFault where they are wrong."""
-    settings = read_settings(dict(c.config))
+    settings = read_settings(_plain(c.config))
     progress = sys.stderr if json else sys.stdout
     environment = settings.environment(env) if env else next(iter(settings.environments.values()))
     runner = Runner(ROOT, dry=bool(c.config.run.dry), log=progress)
@@ -64,6 +65,11 @@ def remainder() -> list[str]:
 def leave(status: int, message: str = "") -> NoReturn:
     """End the command with an exit status."""
     raise Exit(message or None, code=status)
+
+
+def _plain(value: Any) -> Any:
+    """Invoke's configuration as ordinary dicts: its own objects are not mappings to Python."""
+    return {str(key): _plain(value[key]) for key in value} if isinstance(value, DataProxy) else value
 
 
 def _told(function: Callable[..., Any]) -> Callable[..., Any]:
