@@ -167,6 +167,8 @@ def _build_base(digest: str, log: Log) -> None:
     if os.geteuid() != 0:
         raise StandInError("The stand-ins need root (debootstrap makes device files): run this as root.")
     mirror = _mirror()
+    if not mirror and _run("apt-get", "update", "-qq").returncode == 0:  # a new machine has no package lists
+        mirror = _mirror()
     if not mirror:
         raise StandInError(
             "The stand-ins are built from Debian packages, but apt-get names no Debian mirror here: run this on Debian."
@@ -190,11 +192,19 @@ def _install_debootstrap(log: Log) -> None:
     if shutil.which("debootstrap"):
         return
     log("Installing debootstrap…")
-    install = ("apt-get", "install", "-qq", "-y", "--no-install-recommends", "debootstrap")
-    done = _run(*install, environment=(quiet := {"DEBIAN_FRONTEND": "noninteractive"}))
-    if done.returncode != 0:
-        _run("apt-get", "update", "-qq")
-        done = _run(*install, environment=quiet)
+    install = (
+        "env",
+        "DEBIAN_FRONTEND=noninteractive",
+        "apt-get",
+        "install",
+        "-qq",
+        "-y",
+        "--no-install-recommends",
+        "debootstrap",
+    )
+    done = _run(*install)
+    if done.returncode != 0 and _run("apt-get", "update", "-qq").returncode == 0:
+        done = _run(*install)
     if done.returncode != 0:
         raise StandInError(f"debootstrap cannot be installed:\n{_last_lines(done.stderr, 5)}")
 
