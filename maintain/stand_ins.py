@@ -192,16 +192,7 @@ def _install_debootstrap(log: Log) -> None:
     if shutil.which("debootstrap"):
         return
     log("Installing debootstrap…")
-    install = (
-        "env",
-        "DEBIAN_FRONTEND=noninteractive",
-        "apt-get",
-        "install",
-        "-qq",
-        "-y",
-        "--no-install-recommends",
-        "debootstrap",
-    )
+    install = ["apt-get", "install", "-qq", "-y", "--no-install-recommends", "debootstrap"]
     done = _run(*install)
     if done.returncode != 0 and _run("apt-get", "update", "-qq").returncode == 0:
         done = _run(*install)
@@ -252,7 +243,7 @@ def _run(*command: str, environment: dict[str, str] | None = None) -> subprocess
     try:
         return subprocess.run(
             command, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False,
-            env={**os.environ, **(environment or {})},
+            env={**os.environ, "DEBIAN_FRONTEND": "noninteractive", **(environment or {})},
         )  # fmt: skip
     except FileNotFoundError:
         return subprocess.CompletedProcess(command, 127, "", f"{command[0]}: not found")

@@ -69,7 +69,9 @@ def leave(status: int, message: str = "") -> NoReturn:
 
 def _plain(value: Any) -> Any:
     """Invoke's configuration as ordinary dicts: its own objects are not mappings to Python."""
-    return {str(key): _plain(value[key]) for key in value} if isinstance(value, DataProxy) else value
+    if not isinstance(value, DataProxy):
+        return value
+    return {name: _plain(value[name]) for name in map(str, value)}
 
 
 def _told(function: Callable[..., Any]) -> Callable[..., Any]:

@@ -1,0 +1,98 @@
+"""The maintainers' tasks. `./inv --list` explains them; a service's own tasks are in template/tasks."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from invoke.collection import Collection
+from invoke.context import Context
+from invoke.tasks import Task
+
+import service_tasks
+from service_tasks import cli
+from service_tasks.cli import leave, remainder, service_task
+
+ROOT = Path(__file__).resolve().parent
+FORWARDED = ("deploy", "rollback", "status", "logs", "down")
+GROUPS = {
+    "Try it": ["demo", *FORWARDED],
+    "Judge it": ["test", "lint"],
+    "Maintain it": ["lock", "stand-ins"],
+}
+
+
+@service_task(help={"keep": "leave the service up", "target": "docker or process, whatever is found here"})
+def demo(c: Context, keep: bool = False, target: str = "") -> None:
+    """Generate a service, deploy it, show that it is healthy, use it, take it down."""
+    from maintain.demo import run_demo
+
+    leave(run_demo(keep, target))
+
+
+@service_task()
+def test(c: Context) -> None:
+    """Run all tests; words after -- go to pytest. REQUIRE_DOCKER=1 makes a missing engine an error."""
+    command = [sys.executable, "-m", "pytest", *remainder()]
+    leave(subprocess.run(command, cwd=ROOT, check=False).returncode)
+
+
+@service_task()
+def lint(c: Context) -> None:
+    """Check formatting, lint rules and types of all Python here (ruff, mypy)."""
+    checks = (
+        ("ruff", "format", "--check", "."),
+        ("ruff", "check", "."),
+        ("mypy", "service_tasks", "maintain", "tests", "tasks.py"),
+    )
+    for check in checks:
+        status = subprocess.run([sys.executable, "-m", *check], cwd=ROOT, check=False).returncode
+        if status:
+            leave(status)
+
+
+@service_task(help={"upgrade": "raise the direct modules to their newest versions first"})
+def lock(c: Context, upgrade: bool = False) -> None:
+    """Make go.mod and go.sum of the template tidy for every combination of answers."""
+    from maintain.lock import lock as lock_modules
+
+    report = lock_modules(ROOT, upgrade=upgrade)
+    for module, reason in report.skipped.items():
+        print(f"kept {module}: {reason}")
+    print("changed: " + ", ".join(report.changed) if report.changed else "go.mod and go.sum are tidy already")
+
+
+@service_task()
+def stand_ins(c: Context) -> None:
+    """Build stand-ins for the base images and print NAME=image lines fit for .env."""
+    from maintain.stand_ins import StandInError, build_stand_ins
+    from service_tasks.engine.errors import MissingFault
+
+    try:
+        images = build_stand_ins(ROOT, lambda line: print(line, file=sys.stderr, flush=True))
+    except StandInError as error:
+        raise MissingFault(error.message) from error
+    for name, image in images.items():
+        print(f"{name}={image}")
+
+
+def _forwarded(name: str) -> Task[Callable[..., Any]]:
+    """A service's task under the same name and options, which acts on the example service."""
+    original = service_tasks.ns[name]
+
+    def body(c: Context, **_: Any) -> None:
+        from maintain.example import ready_example, run_task
+
+        words = sys.argv[sys.argv.index(name) :]
+        leave(run_task(ready_example(), words))
+
+    body.__wrapped__ = original.body  # type: ignore[attr-defined]
+    body.__doc__ = f"Example service: {original.__doc__}"
+    return Task(body, name=name, iterable=original.iterable, help=dict(original.help))
+
+
+cli.install(GROUPS)
+ns = Collection(demo, test, lint, lock, stand_ins, *(_forwarded(name) for name in FORWARDED))
