@@ -32,10 +32,12 @@ from .env import report
         "timeout": "seconds that the new release has to become healthy",
     },
 )
-def deploy(c: Context, env: str = "dev", set_: Sequence[str] = (), timeout: str = "", json: bool = False) -> None:
+def deploy(
+    c: Context, env: str = "dev", set_: Sequence[str] | None = None, timeout: str = "", json: bool = False
+) -> None:
     """Build, start beside the running release, wait until healthy, switch, and keep the former release."""
     s = session(c, env, json)
-    configuration = checked_configuration(s, set_)
+    configuration = checked_configuration(s, set_ or ())
     with deploy_lock(_state(s), f"deploy --env={env}"):
         target = make_target(s.runner, s.settings, configuration)
         info = read_build_info(s.runner, s.settings.service, env)

@@ -1,0 +1,102 @@
+"""Fixtures: services rendered once a session, and the engine that some tests need."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import shutil
+import socket
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from maintain.base_images import choose, engine_answers
+from maintain.rendering import example_answers, make_repository, render, use_target, write_local_values
+
+from .support import Service, docker
+
+DOCKER_REQUIRED = os.environ.get("REQUIRE_DOCKER") == "1"
+Render = Callable[..., Path]
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Skip what needs an engine where none answers, unless REQUIRE_DOCKER=1 makes that an error."""
+    if DOCKER_REQUIRED or not any(item.get_closest_marker("docker") for item in items) or engine_answers():
+        return
+    for item in items:
+        if item.get_closest_marker("docker"):
+            item.add_marker(pytest.mark.skip(reason="no Docker engine answers (REQUIRE_DOCKER=1 makes this an error)"))
+
+
+@pytest.fixture(scope="session")
+def base_images() -> dict[str, str]:
+    """The base images that differ from the template's defaults on this machine."""
+    choice = choose()
+    if choice.target == "docker":
+        return choice.images
+    if DOCKER_REQUIRED:
+        pytest.fail(choice.reason)
+    pytest.skip(choice.reason)
+
+
+@pytest.fixture(scope="session")
+def rendered(tmp_path_factory: pytest.TempPathFactory) -> Render:
+    """Render answers once a session; the folder is to be read only. Give answers as keywords."""
+    folders: dict[tuple[tuple[str, Any], ...], Path] = {}
+
+    def render_once(**answers: Any) -> Path:
+        key = tuple(sorted(answers.items()))
+        if key not in folders:
+            folders[key] = render(tmp_path_factory.mktemp("rendered") / "service", {**example_answers(), **answers})
+        return folders[key]
+
+    return render_once
+
+
+@pytest.fixture(scope="session")
+def go_cache() -> dict[str, str]:
+    """All services share the machine's Go caches, so that each package is compiled once."""
+    return {"GOFLAGS": "-buildvcs=false"}
+
+
+@pytest.fixture(scope="module")
+def make_service(
+    rendered: Render, tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest
+) -> Iterator[Callable[..., Service]]:
+    """Make services with names and ports of their own, and take all that they left down in the end."""
+    services: list[Service] = []
+
+    def make(target: str, **answers: Any) -> Service:
+        name = f"orders-{secrets.token_hex(3)}"
+        base = tmp_path_factory.mktemp("service")
+        folder = base / name
+        shutil.copytree(rendered(project_name=name, **answers), folder)
+        use_target(folder, target)
+        service = Service(folder, base / "state", free_port())
+        images = request.getfixturevalue("base_images") if target == "docker" else {}
+        write_local_values(folder, {**images, "EDGE_PORT": str(service.port)}, ("staging",))
+        make_repository(folder)
+        services.append(service)
+        return service
+
+    yield make
+    for service in services:
+        service.invoke("down", "--env=staging", "--volumes", "--yes")
+        remove_images(service.folder.name)
+
+
+def free_port() -> int:
+    """A port of this machine that nothing listens to."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def remove_images(service: str) -> None:
+    """Remove the images of a service, where there is an engine."""
+    if shutil.which("docker"):
+        listed = docker("image", "ls", "--quiet", "--filter", f"label=copier-gin.service={service}").stdout.split()
+        if listed:
+            docker("image", "rm", "--force", *set(listed))

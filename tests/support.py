@@ -1,0 +1,126 @@
+"""What the tests share: rendered services, their tasks, and HTTP."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import urllib.error
+import urllib.request
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+@dataclass(frozen=True)
+class Answer:
+    """An HTTP answer: status 0 where there was none."""
+
+    status: int
+    body: Any
+
+
+@dataclass
+class Service:
+    """A rendered service in a git repository of its own; `state` is where its tasks keep what outlives a checkout."""
+
+    folder: Path
+    state: Path
+    port: int = 0
+    env: dict[str, str] = field(default_factory=dict)
+
+    def invoke(self, *words: str, cwd: Path | None = None, timeout: float = 300) -> subprocess.CompletedProcess[str]:
+        """Run a task as a user would and capture what it says."""
+        return subprocess.run(
+            self.command(*words),
+            cwd=cwd or self.folder,
+            env=self.environment(),
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=timeout,
+        )
+
+    def command(self, *words: str) -> list[str]:
+        """The command line of a task."""
+        return [sys.executable, "-m", "invoke", *words]
+
+    def environment(self) -> dict[str, str]:
+        """The environment of a task: this process's, with a state folder of the test's own."""
+        return {**os.environ, "XDG_STATE_HOME": str(self.state), "NO_COLOR": "1", **self.env}
+
+    def deploy(self, *words: str) -> subprocess.CompletedProcess[str]:
+        """Deploy staging, which has to succeed."""
+        done = self.invoke("deploy", "--env=staging", *words)
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done
+
+    def status(self) -> dict[str, Any]:
+        """The JSON document of status."""
+        done = self.invoke("status", "--env=staging", "--json")
+        assert done.returncode == 0, done.stdout + done.stderr
+        document: dict[str, Any] = json.loads(done.stdout)
+        return document
+
+    def get(self, path: str) -> Answer:
+        """GET through the front door."""
+        return request("GET", f"http://127.0.0.1:{self.port}{path}")
+
+    def post(self, path: str, body: Any, **headers: str) -> Answer:
+        """POST a JSON document through the front door."""
+        return request("POST", f"http://127.0.0.1:{self.port}{path}", body, headers)
+
+    def edit(self, path: str, old: str, new: str) -> None:
+        """Change a file of the service; the old text has to be there."""
+        file = self.folder / path
+        text = file.read_text(encoding="utf-8")
+        assert old in text, f"{old!r} is not in {path}"
+        file.write_text(text.replace(old, new, 1), encoding="utf-8")
+
+    def commit(self, message: str = "Change") -> None:
+        """Commit everything."""
+        git(self.folder, "add", "--all")
+        git(self.folder, "commit", "--quiet", "--allow-empty", "--message", message)
+
+    def set_local(self, **values: str) -> None:
+        """Set values in `.env.staging.local`, in place of those that are there."""
+        path = self.folder / ".env.staging.local"
+        lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
+        kept = [line for line in lines if line.partition("=")[0] not in values]
+        path.write_text("\n".join([*kept, *(f"{name}={value}" for name, value in values.items())]) + "\n")
+
+
+def request(method: str, url: str, body: Any = None, headers: dict[str, str] | None = None) -> Answer:
+    """One HTTP request on a connection of its own."""
+    data = json.dumps(body).encode() if body is not None else None
+    sent = {"Content-Type": "application/json", **(headers or {})}
+    call = urllib.request.Request(url, data, sent, method=method)
+    try:
+        with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(call, timeout=10) as answer:
+            return Answer(answer.status, _document(answer.read()))
+    except urllib.error.HTTPError as error:
+        return Answer(error.code, _document(error.read()))
+    except OSError as error:
+        return Answer(0, str(error))
+
+
+def git(folder: Path, *arguments: str) -> str:
+    """Run git in a folder; gives what it prints."""
+    name = ["-c", "user.name=Test", "-c", "user.email=test@localhost", "-c", "commit.gpgsign=false"]
+    return subprocess.run(["git", *name, *arguments], cwd=folder, check=True, capture_output=True, text=True).stdout
+
+
+def docker(*arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run the docker command and capture what it says."""
+    return subprocess.run(["docker", *arguments], capture_output=True, text=True, check=False, timeout=120)
+
+
+def _document(data: bytes) -> Any:
+    try:
+        return json.loads(data)
+    except ValueError:
+        return data.decode(errors="replace")
