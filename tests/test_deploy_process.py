@@ -25,7 +25,7 @@ def service(make_service: Callable[..., Service]) -> Service:
 
 
 EXIT = "os.Exit(7)"
-HANG = "select {}"
+HANG = "for {\n\t\t}"
 
 
 @contextmanager
