@@ -25,8 +25,7 @@ def up(c: Context, env: str = "dev") -> None:
         target.check()
         if isinstance(target, DockerTarget):
             with s.console.step("start"):
-                target.stack.write_stack()
-                target.bring_up()
+                target.stack.bring_up()
         print(f"{s.settings.service} is up in {env}: {target.url}")
         return
     deploy(c, env=env)
@@ -42,9 +41,9 @@ def down(c: Context, env: str = "dev", volumes: bool = False, yes: bool = False)
         _confirm(f"Delete all data of {s.settings.service} in {env}?")
     target = _target(s)
     if isinstance(target, ProcessTarget):
-        s.runner.act(f"stop the processes of {env}", lambda: target.down(volumes))
+        s.runner.act(f"stop the processes of {env}", lambda: target.take_down(volumes))
     elif isinstance(target, DockerTarget):
-        target.down(volumes)
+        target.stack.take_down(volumes)
     print(f"{s.settings.service} is down in {env}" + (", its data is deleted" if volumes else ", its data is kept"))
 
 
@@ -57,9 +56,13 @@ def logs(c: Context, env: str = "dev", follow: bool = False, lines: str = "100")
     target = _target(s)
     if isinstance(target, DockerTarget):
         options = ["--tail", lines, *(["--follow"] if follow else [])]
-        leave(target.compose("--profile", "*", "logs", *options, "app-blue", "app-green"))
+        leave(target.stack.compose_on_terminal("--profile", "*", "logs", *options, "app-blue", "app-green"))
     elif isinstance(target, ProcessTarget):
-        files = [str(target.log_file(slot)) for slot in ("blue", "green") if target.log_file(slot).exists()]
+        files = [
+            str(target.processes.log_file(slot))
+            for slot in ("blue", "green")
+            if target.processes.log_file(slot).exists()
+        ]
         if not files:
             raise DeployFault(f"{s.settings.service} never ran in {env}", remedy=f"deploy --env={env}")
         leave(s.runner.stream(["tail", "-n", lines, *(["-F"] if follow else []), *files]))
@@ -78,7 +81,7 @@ def exec_(c: Context, env: str = "dev", service: str = "") -> None:
         raise DeployFault(f"no release serves in {env}", remedy=f"deploy --env={env}")
     if isinstance(target, DockerTarget):
         terminal = [] if sys.stdin.isatty() else ["--no-TTY"]
-        leave(target.compose("--profile", "*", "exec", *terminal, service or f"app-{live}", *command))
+        leave(target.stack.compose_on_terminal("--profile", "*", "exec", *terminal, service or f"app-{live}", *command))
     elif isinstance(target, ProcessTarget):
         leave(s.runner.stream(command, env=target.live_environment()))
 
@@ -93,7 +96,7 @@ def dev(c: Context, env: str = "dev") -> None:
         target = make_target(s.runner, s.settings, configuration)
         assert isinstance(target, DockerTarget)
         with s.console.step("database"):
-            values["DATABASE_URL"] = target.database_for_host(values["DATABASE_URL"])
+            values["DATABASE_URL"] = target.stack.database_url_for_host(values["DATABASE_URL"])
     watch.run(s.runner, s.settings, s.environment, values, s.console)
 
 

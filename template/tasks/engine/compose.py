@@ -24,7 +24,7 @@ DATABASE_PORT = 5432
 
 
 @dataclass(frozen=True)
-class Stack:
+class ComposeProject:
     """The compose project of one environment. `state` is its folder outside the checkout."""
 
     root: Path
@@ -33,7 +33,7 @@ class Stack:
     configuration: Configuration
 
     @property
-    def project(self) -> str:
+    def name(self) -> str:
         """The compose project's name: two environments of a service are two projects."""
         return f"{self.settings.service}-{self.configuration.environment.name}"
 
@@ -47,7 +47,7 @@ class Stack:
         files = [self.root / BASE_FILE, self.root / OVERRIDE_FILE, self._stack_file()]
         if slot:
             files.append(self.slot_file(slot))
-        argv = ["docker", "compose", "--project-name", self.project, "--project-directory", str(self.root)]
+        argv = ["docker", "compose", "--project-name", self.name, "--project-directory", str(self.root)]
         argv += ["--env-file", str(self._empty_file())]
         for file in files:
             if file.name != OVERRIDE_FILE or file.exists():
@@ -106,7 +106,7 @@ class Stack:
         return self.state / "secrets" / "database"
 
     def _stack_document(self) -> dict[str, Any]:
-        labels = self._labels()
+        labels = self.labels()
         document: dict[str, Any] = {"services": {"edge": {"labels": labels}}}
         if self.settings.database == "postgres":
             document["services"]["database"] = {
@@ -129,7 +129,7 @@ class Stack:
             },
             "secrets": secrets,
         }
-        labels = {**self._labels(), "copier-gin.release": release.id, "copier-gin.slot": slot}
+        labels = {**self.labels(), "copier-gin.release": release.id, "copier-gin.slot": slot}
         services = {f"app-{slot}": {**service, "labels": labels}}
         if self.settings.database != "none":
             services["migrate"] = service
@@ -142,7 +142,8 @@ class Stack:
         values = self.configuration.service_values()
         return {name: value for name, value in values.items() if name not in ("HTTP_PORT", "ADMIN_PORT", "LISTEN_HOST")}
 
-    def _labels(self) -> dict[str, str]:
+    def labels(self) -> dict[str, str]:
+        """The labels of everything that belongs to this environment."""
         return {"copier-gin.service": self.settings.service, "copier-gin.env": self.configuration.environment.name}
 
 

@@ -129,7 +129,7 @@ def _finish(
         finished = release.finished(console.seconds)
         if not dry:
             target.releases.write(finished)
-        step.detail = finished.id
+        step.detail = "" if dry else finished.id
     return Result(outcome, finished, target.url, dict(console.seconds))
 
 

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import io
-import json
 import os
 import tarfile
-import threading
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from typing import TYPE_CHECKING
 
 from .errors import DeployFault, MissingFault
 
@@ -22,14 +19,6 @@ if TYPE_CHECKING:
 PROJECT_LABEL = "com.docker.compose.project"
 SERVICE_LABEL = "com.docker.compose.service"
 START_DOCKER = "start Docker, or set DOCKER_HOST or docker context; doctor checks the rest"
-
-
-@dataclass(frozen=True)
-class Cause:
-    """Why a container is not what it should be: a sentence, and the lines that show it."""
-
-    sentence: str
-    lines: tuple[str, ...]
 
 
 class Engine:
@@ -44,6 +33,10 @@ class Engine:
             self.client.ping()
         except DockerException as error:
             raise MissingFault("no Docker engine answers", details=[str(error)], remedy=START_DOCKER) from error
+
+    def version(self) -> str:
+        """The engine's release."""
+        return str(self.client.version()["Version"])
 
     def platform(self) -> str:
         """The engine's own platform, such as linux/amd64."""
@@ -71,6 +64,15 @@ class Engine:
             return False
         return True
 
+    def remove_images(self, labels: Mapping[str, str]) -> None:
+        """Remove all images with these labels that no container uses."""
+        from docker.errors import APIError
+
+        wanted = [f"{name}={value}" for name, value in labels.items()]
+        for found in self.client.images.list(filters={"label": wanted}):
+            with suppress(APIError):
+                self.client.images.remove(str(found.id), force=True)
+
     def execute(self, container: Container, argv: Sequence[str]) -> str:
         """What a command in a container says; DeployFault where it fails."""
         status, output = container.exec_run(list(argv))
@@ -96,64 +98,6 @@ class Engine:
             members = [member for member in archive.getmembers() if member.isfile()]
             return {member.name.rpartition("/")[2]: _text(archive, member) for member in members}
 
-    @contextmanager
-    def events(self, project: str, timeout: float) -> Iterator[Iterator[dict[str, Any]]]:
-        """The events of a project's containers from now on, for `timeout` seconds at most; then they just end."""
-        filters = {"type": "container", "label": [f"{PROJECT_LABEL}={project}"]}
-        stream = self.client.events(decode=True, filters=filters)
-        timer = threading.Timer(timeout, stream.close)
-        timer.daemon = True
-        timer.start()
-        try:
-            yield iter(stream)
-        finally:
-            timer.cancel()
-            stream.close()
-
-    def wait_healthy(self, container: Container, events: Iterator[dict[str, Any]], timeout: float) -> None:
-        """Return as soon as the container is healthy; DeployFault with the cause as soon as it cannot become so.
-
-        `events` must have been opened before the container was started, so that nothing is missed.
-        """
-        container.reload()
-        state = container.attrs["State"]
-        if state["Status"] == "running" and state.get("Health", {}).get("Status") == "healthy":
-            return
-        if state["Status"] in ("exited", "dead") or container.attrs["RestartCount"] > 0:
-            raise self._fault(container, "exited at its start")
-        for event in events:
-            if event.get("id") != container.id:
-                continue
-            action = str(event.get("Action", ""))
-            if action == "health_status: healthy":
-                return
-            if action == "die":
-                raise self._fault(container, "exited at its start", event["Actor"]["Attributes"].get("exitCode", ""))
-        raise self._fault(container, f"was not healthy within {timeout:.0f} s")
-
-    def cause(self, container: Container) -> Cause:
-        """What is known of a container's state: exit code, out of memory, last probe, last log lines."""
-        container.reload()
-        state = container.attrs["State"]
-        parts = []
-        if state["Status"] != "running" or state.get("ExitCode"):
-            parts.append(f"exit code {state['ExitCode']}")
-        if state.get("OOMKilled"):
-            parts.append("killed because its memory ran out")
-        lines = []
-        probes = state.get("Health", {}).get("Log") or []
-        if probes:
-            lines.append("last probe: " + " ".join(str(probes[-1].get("Output", "")).split())[:300])
-        logs = container.logs(tail=12).decode(errors="replace").splitlines()
-        lines += [f"log: {line[:300]}" for line in logs]
-        return Cause(", ".join(parts), tuple(lines))
-
-    def _fault(self, container: Container, what: str, exit_code: str = "") -> DeployFault:
-        cause = self.cause(container)
-        sentence = cause.sentence or (f"exit code {exit_code}" if exit_code else "")
-        known = f" ({sentence})" if sentence else ""
-        return DeployFault(f"{container.name} {what}{known}", details=cause.lines)
-
 
 def _endpoint() -> str:
     """Where the docker command finds its engine: DOCKER_HOST, or the current context."""
@@ -170,11 +114,3 @@ def _endpoint() -> str:
 def _text(archive: tarfile.TarFile, member: tarfile.TarInfo) -> str:
     file = archive.extractfile(member)
     return file.read().decode(errors="replace") if file else ""
-
-
-def read_json(text: str) -> Any:
-    """The JSON document in `text`, or None."""
-    try:
-        return json.loads(text)
-    except ValueError:
-        return None

@@ -56,7 +56,7 @@ def _engine() -> Result:
     from .docker_engine import START_DOCKER, Engine
 
     try:
-        version = str(Engine().client.version()["Version"])
+        version = Engine().version()
     except Fault as fault:
         return Result("Docker engine", False, fault.what, fault.remedy or START_DOCKER)
     recent = int(version.split(".")[0]) >= 25

@@ -100,16 +100,17 @@ def build(runner: Runner, plan: GoBuild, info: BuildInfo) -> None:
     plan.output.parent.mkdir(exist_ok=True)
     env = {**_go_environment(), **plan.env}
     draft = plan.output.with_name(f".{plan.output.name}.{os.getpid()}")
-    argv = [str(draft) if word == str(plan.output) else word for word in plan.argv]
+    if runner.dry:
+        runner.run(plan.argv, env=env)
+        return
     try:
-        outcome = runner.run(argv, env=env)
+        outcome = runner.run([str(draft) if word == str(plan.output) else word for word in plan.argv], env=env)
         if not outcome.ok:
             raise BuildFault(
                 "the service does not build", details=outcome.tail(), remedy="mend the code; go vet ./... may say more"
             )
-        if not runner.dry:
-            _verify(runner, plan, draft, info)
-            draft.replace(plan.output)
+        _verify(runner, plan, draft, info)
+        draft.replace(plan.output)
     finally:
         draft.unlink(missing_ok=True)
 

@@ -3,26 +3,22 @@
 from __future__ import annotations
 
 import hashlib
-import http.client
 import json
-import os
 import shutil
-import signal
 import socket
 import subprocess
-import tempfile
 import threading
 import time
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
 from . import gobuild
 from .configuration import Configuration
 from .edge import SLOTS
-from .errors import BuildFault, DeployFault
+from .errors import DeployFault
+from .front_door import NAME as EDGE
+from .front_door import FrontDoor
 from .paths import private_folder, write_private
+from .processes import PAUSE, Process, Processes
 from .releases import Release, ReleaseStore, from_texts, to_text
 from .runner import Runner, clean_environment
 from .settings import Settings
@@ -31,26 +27,8 @@ from .target import SlotState, Target, fetch_json, require_free_port
 from .toolchain import main_package, require_go
 
 HOST = "127.0.0.1"
-FRONT_DOOR = "./edge/process"
-PAUSE = 0.02
-"""Seconds between two looks at a process: there is no engine here that tells."""
-STOP_SECONDS = 35
-"""More than DRAIN_LEAD and the 20 seconds that the service gives to requests under way."""
-
-
-@dataclass(frozen=True)
-class Process:
-    """A process that was started, with the kernel's start time, so that a reused number is not taken for it."""
-
-    pid: int
-    started: str
-    port: int
-    release: str
-
-    @property
-    def alive(self) -> bool:
-        """Whether this very process still runs."""
-        return _start_time(self.pid) == self.started != ""
+DRAIN_LEAD = "100ms"
+"""Requests have left the slot before it is asked to stop."""
 
 
 class FileReleases:
@@ -78,9 +56,11 @@ class ProcessTarget(Target):
         self.settings = settings
         self.configuration = configuration
         self.state = private_folder(state)
+        self.processes = Processes(self.state)
         self.releases: ReleaseStore = FileReleases(self.state / "releases")
         self.port = int(configuration["EDGE_PORT"])
         self.url = f"http://localhost:{self.port}"
+        self.door = FrontDoor(self.processes, f"{HOST}:{self.port}")
         self._binary: Path | None = None
 
     # --- Before anything changes ---------------------------------------------------------------
@@ -88,7 +68,7 @@ class ProcessTarget(Target):
     def check(self) -> str:
         """A Go toolchain is there or can be had, and the front door's port is free."""
         go = require_go(self.runner)
-        if not self._alive("edge"):
+        if not self.door.alive():
             require_free_port(HOST, self.port, "EDGE_PORT")
         return f"no Docker: processes of this machine; {go}"
 
@@ -99,48 +79,47 @@ class ProcessTarget(Target):
     # --- Build ---------------------------------------------------------------------------------
 
     def build(self, info: BuildInfo) -> str:
-        """Build the binary for this machine."""
+        """Build the binary for this machine, and the front door where it does not run."""
         go = require_go(self.runner)
         package = main_package(self.runner.root, self.settings.service)
         plan = gobuild.plan_build(go, self.runner.root, self.configuration.environment, info, "", package)
         gobuild.build(self.runner, plan, info)
+        self.door.build(self.runner, go)
         self._binary = plan.output
         return str(plan.output.relative_to(self.runner.root))
 
     def package(self, info: BuildInfo) -> str:
         """There is no image: the binary's hash is its identity."""
         if self.runner.dry or self._binary is None:
-            return "sha256:(the binary)"
+            return "(the binary)"
         return "sha256:" + hashlib.sha256(self._binary.read_bytes()).hexdigest()
 
     # --- State ---------------------------------------------------------------------------------
 
     def live_slot(self) -> str:
         """The slot that the front door sends requests to, if its process lives."""
-        active = self._door().get("active", "")
-        return active if active and self._alive(active) else ""
+        active = self.door.active()
+        return active if active and self.processes.alive(active) else ""
 
     def slots(self) -> list[SlotState]:
         """Both slots: process, readiness, traffic."""
-        door = self._door()
-        states = []
-        for slot in SLOTS:
-            process = self._process(slot)
-            if process is None:
-                states.append(SlotState(slot, "empty"))
-                continue
-            ready = process.alive and fetch_json(f"http://{HOST}:{process.port}/readyz")[0] == 200
-            states.append(
-                SlotState(
-                    slot,
-                    "running" if process.alive else "stopped",
-                    health=("healthy" if ready else "unhealthy") if process.alive else "",
-                    traffic="UP" if door.get("active") == slot else "",
-                    in_flight=int(door.get("slots", {}).get(slot, {}).get("in_flight", 0)),
-                    release=process.release,
-                )
-            )
-        return states
+        active = self.door.active()
+        return [self._slot_state(slot, self.processes.get(slot), active == slot) for slot in SLOTS]
+
+    def _slot_state(self, slot: str, process: Process | None, active: bool) -> SlotState:
+        if process is None:
+            return SlotState(slot, "empty")
+        if not process.alive:
+            return SlotState(slot, "stopped", release=process.release)
+        ready = fetch_json(f"http://{HOST}:{process.port}/readyz")[0] == 200
+        return SlotState(
+            slot,
+            "running",
+            health="healthy" if ready else "unhealthy",
+            traffic="UP" if active else "",
+            in_flight=self.door.in_flight(slot),
+            release=process.release,
+        )
 
     # --- The steps of a deploy -----------------------------------------------------------------
 
@@ -151,17 +130,18 @@ class ProcessTarget(Target):
             private_folder(folder)
             shutil.copy2(self._binary, folder / self.settings.service)
             write_private(folder / "values.json", json.dumps(self._values(folder)))
-        self.runner.act(f"start the front door at {self.url}", self._start_door)
+        self.runner.act(f"start the front door at {self.url}", self.door.start)
 
     def migrate(self, release: Release) -> str:
         """Run the migrations of the new binary."""
         if self.settings.database == "none":
             return "no database"
-        argv, env, cwd = self._command(release, "migrate")
+        argv = self._command(release, "migrate")
         if self.runner.dry:
             self.runner.run(argv)
             return ""
-        done = subprocess.run(argv, env=env, cwd=cwd, capture_output=True, text=True, timeout=600, check=False)
+        env = self.environment(release.id)
+        done = subprocess.run(argv, env=env, cwd=self.state, capture_output=True, text=True, timeout=600, check=False)
         if done.returncode != 0:
             details = (done.stderr or done.stdout).splitlines()[-12:]
             raise DeployFault("the migrations failed", where=f"exit code {done.returncode}", details=details)
@@ -179,19 +159,15 @@ class ProcessTarget(Target):
         """Ask the process until it is ready; one that exits ends the wait at once."""
         if self.runner.dry:
             return ""
-        process = self._process(release.slot)
         deadline = time.monotonic() + timeout
         pause = threading.Event()
         answer: object = ""
-        while process and process.alive and time.monotonic() < deadline:
+        while (process := self.processes.get(release.slot)) and process.alive and time.monotonic() < deadline:
             status, answer = fetch_json(f"http://{HOST}:{process.port}/readyz", timeout=2)
             if status == 200:
                 return f"process {process.pid}"
             pause.wait(PAUSE)
-        alive = process is not None and process.alive
-        what = f"was not healthy within {timeout:.0f} s" if alive else f"exited at its start{self._exit_code()}"
-        details = [f"last probe: {json.dumps(answer)[:300]}"] if alive else []
-        raise DeployFault(f"the {release.slot} slot {what}", details=details + self._log_lines(release.slot))
+        raise self._unhealthy(release.slot, timeout, answer)
 
     def admit(self, release: Release, former: str) -> None:
         """Send requests to the new slot from now on."""
@@ -201,7 +177,7 @@ class ProcessTarget(Target):
         """Wait until the front door counts no request in flight on the slot."""
         deadline = time.monotonic() + timeout
         pause = threading.Event()
-        while (left := int(self._door().get("slots", {}).get(slot, {}).get("in_flight", 0))) and not self.runner.dry:
+        while (left := self.door.in_flight(slot)) and not self.runner.dry:
             if time.monotonic() > deadline:
                 return f"{left} requests still under way after {timeout:.0f} s"
             pause.wait(PAUSE)
@@ -209,30 +185,26 @@ class ProcessTarget(Target):
 
     def retire(self, slot: str) -> None:
         """Stop the slot's process; its binary and values are kept."""
-        self.runner.act(f"stop the {slot} slot", lambda: self._stop(slot))
+        self.runner.act(f"stop the {slot} slot", lambda: self.processes.stop(slot))
 
     def withdraw(self, slot: str, former: str) -> None:
         """Give the former slot its traffic back, and stop the new one."""
-        if self._alive("edge"):
+        if self.door.alive():
             self._switch(former)
-        self._stop(slot)
+        self.processes.stop(slot)
 
     # --- Beside a deploy -----------------------------------------------------------------------
 
-    def down(self, data: bool) -> None:
+    def take_down(self, data: bool) -> None:
         """Stop both slots and the front door; with `data`, delete everything that is kept as well."""
-        for name in (*SLOTS, "edge"):
-            self._stop(name)
+        for name in (*SLOTS, EDGE):
+            self.processes.stop(name)
         if data:
             shutil.rmtree(self.state)
 
-    def log_file(self, slot: str) -> Path:
-        """Where a slot's output goes."""
-        return self.state / f"{slot}.log"
-
     def live_environment(self) -> dict[str, str]:
         """The whole environment of the process that serves."""
-        process = self._process(self.live_slot())
+        process = self.processes.get(self.live_slot())
         return self.environment(process.release) if process else {}
 
     def environment(self, release: str) -> dict[str, str]:
@@ -249,147 +221,34 @@ class ProcessTarget(Target):
             values[f"{name}_FILE"] = str(folder / "secrets" / name)
         return values
 
-    def _command(self, release: Release, command: str) -> tuple[list[str], Mapping[str, str], Path]:
-        binary = self._release_folder(release.id) / self.settings.service
-        env = {} if self.runner.dry else self.environment(release.id)
-        return [str(binary), command], env, self.state
+    def _command(self, release: Release, command: str) -> list[str]:
+        return [str(self._release_folder(release.id) / self.settings.service), command]
 
     def _start(self, release: Release) -> None:
-        self._stop(release.slot)
-        argv, env, cwd = self._command(release, "serve")
+        self.processes.stop(release.slot)
         port = _free_port()
-        lead = {"HTTP_PORT": str(port), "ADMIN_PORT": "0", "LISTEN_HOST": HOST, "DRAIN_LEAD": "100ms"}
-        self._spawn(release.slot, argv, {**env, **lead}, cwd, port, release.id)
-
-    def _start_door(self) -> None:
-        if self._alive("edge"):
-            return
-        binary = self.state / "front-door"
-        built = self.runner.run([require_go(self.runner), "build", "-trimpath", "-o", str(binary), FRONT_DOOR])
-        if not built.ok:
-            raise BuildFault("the front door does not build", details=built.tail())
-        argv = [str(binary), "-listen", f"{HOST}:{self.port}", "-control", str(self._socket())]
-        self._spawn("edge", argv, clean_environment({}), self.state, self.port, "")
-        deadline = time.monotonic() + 10
-        pause = threading.Event()
-        while not self._door():
-            if not self._alive("edge") or time.monotonic() > deadline:
-                raise DeployFault("the front door does not start", details=self._log_lines("edge"))
-            pause.wait(PAUSE)
-
-    def _spawn(self, name: str, argv: list[str], env: Mapping[str, str], cwd: Path, port: int, release: str) -> None:
-        with self.log_file(name).open("ab") as log:
-            self._child = subprocess.Popen(
-                argv, env=env, cwd=cwd, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
-            )
-        process = Process(self._child.pid, _start_time(self._child.pid), port, release)
-        write_private(self.state / f"{name}.process", json.dumps(asdict(process)))
+        own = {"HTTP_PORT": str(port), "ADMIN_PORT": "0", "LISTEN_HOST": HOST, "DRAIN_LEAD": DRAIN_LEAD}
+        env = {**self.environment(release.id), **own}
+        self.processes.spawn(release.slot, self._command(release, "serve"), env, port, release.id)
 
     def _switch(self, active: str) -> None:
-        processes = {slot: self._process(slot) for slot in SLOTS}
-        addresses = {slot: {"address": f"{HOST}:{process.port}"} for slot, process in processes.items() if process}
-        self._ask("PUT", {"active": active, "slots": addresses})
+        found = {slot: self.processes.get(slot) for slot in SLOTS}
+        self.door.switch(active, {slot: f"{HOST}:{process.port}" for slot, process in found.items() if process})
 
-    def _stop(self, name: str) -> None:
-        process = self._process(name)
-        if process is None or not process.alive:
-            return
-        os.kill(process.pid, signal.SIGTERM)
-        deadline = time.monotonic() + STOP_SECONDS
-        pause = threading.Event()
-        while process.alive:
-            if time.monotonic() > deadline:
-                os.kill(process.pid, signal.SIGKILL)
-            self._reap()
-            pause.wait(PAUSE)
-
-    def _alive(self, name: str) -> bool:
-        self._reap()
-        process = self._process(name)
-        return process is not None and process.alive
-
-    def _reap(self) -> None:
-        """Take note of a child's end: until then it would look alive."""
-        child = getattr(self, "_child", None)
-        if child is not None:
-            child.poll()
-
-    def _exit_code(self) -> str:
-        child = getattr(self, "_child", None)
-        code = child.poll() if child is not None else None
-        return f" (exit code {code})" if code is not None else ""
-
-    def _process(self, name: str) -> Process | None:
-        try:
-            return Process(**json.loads((self.state / f"{name}.process").read_text(encoding="utf-8")))
-        except (OSError, ValueError, TypeError):
-            return None
-
-    def _log_lines(self, name: str) -> list[str]:
-        try:
-            text = self.log_file(name).read_text(encoding="utf-8", errors="replace")
-        except OSError:
-            return []
-        return [f"log: {line[:300]}" for line in text.splitlines()[-12:]]
+    def _unhealthy(self, slot: str, timeout: float, answer: object) -> DeployFault:
+        lines = self.processes.last_lines(slot)
+        if self.processes.alive(slot):
+            lines.insert(0, f"last probe: {json.dumps(answer)[:300]}")
+            return DeployFault(f"the {slot} slot was not healthy within {timeout:.0f} s", details=lines)
+        code = self.processes.exit_code(slot)
+        known = "" if code is None else f" (exit code {code})"
+        return DeployFault(f"the {slot} slot exited at its start{known}", details=lines)
 
     def _release_folder(self, release: str) -> Path:
         return self.state / "kept" / release
-
-    def _socket(self) -> Path:
-        """The control socket: in the temporary folder, as a socket's path may have 108 characters at most."""
-        folder = Path(tempfile.gettempdir()) / f"copier-gin-{os.getuid()}"
-        name = hashlib.sha256(str(self.state).encode()).hexdigest()[:16]
-        return private_folder(folder) / f"{name}.sock"
-
-    def _door(self) -> dict[str, Any]:
-        return self._ask("GET") if self._alive("edge") else {}
-
-    def _ask(self, method: str, document: Mapping[str, Any] | None = None) -> dict[str, Any]:
-        connection = _UnixConnection(str(self._socket()))
-        try:
-            connection.request(method, "/", body=json.dumps(document) if document else None)
-            answer = connection.getresponse()
-            text = answer.read().decode()
-        except OSError:
-            return {}
-        finally:
-            connection.close()
-        if answer.status != 200:
-            raise DeployFault("the front door refuses a command", details=[text.strip()])
-        return dict(json.loads(text))
-
-
-class _UnixConnection(http.client.HTTPConnection):
-    """HTTP over a Unix socket."""
-
-    def __init__(self, path: str) -> None:
-        super().__init__("localhost", timeout=5)
-        self._path = path
-
-    def connect(self) -> None:
-        self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        self.sock.settimeout(self.timeout)
-        self.sock.connect(self._path)
 
 
 def _free_port() -> int:
     with socket.socket() as probe:
         probe.bind((HOST, 0))
         return int(probe.getsockname()[1])
-
-
-def _start_time(pid: int) -> str:
-    """When a process was started, as the system tells it; empty where it does not run or is only waited for."""
-    try:
-        text = Path(f"/proc/{pid}/stat").read_text(encoding="ascii", errors="replace")
-    except FileNotFoundError:
-        return _start_time_by_ps(pid) if not Path("/proc/self").exists() else ""
-    state, *fields = text.rpartition(") ")[2].split()
-    # Field 22 of proc(5) is the start time; two fields stand before the state.
-    return "" if state in "ZX" else fields[18]
-
-
-def _start_time_by_ps(pid: int) -> str:
-    """The same where there is no /proc, as on macOS."""
-    done = subprocess.run(["ps", "-o", "lstart=", "-p", str(pid)], capture_output=True, text=True, check=False)
-    return done.stdout.strip()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .compose import Stack
+from .compose import ComposeProject
 from .configuration import Configuration
 from .paths import state_home
 from .runner import Runner
@@ -20,4 +20,4 @@ def make_target(runner: Runner, settings: Settings, configuration: Configuration
         return ProcessTarget(runner, settings, configuration, state)
     from .docker_target import DockerTarget
 
-    return DockerTarget(runner, Stack(runner.root, state, settings, configuration))
+    return DockerTarget(runner, ComposeProject(runner.root, state, settings, configuration))

@@ -1,0 +1,114 @@
+"""The front door of the process target: a small Go program (edge/process), driven over a Unix socket."""
+
+from __future__ import annotations
+
+import hashlib
+import http.client
+import json
+import os
+import socket
+import tempfile
+import threading
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from .errors import BuildFault, DeployFault
+from .paths import private_folder
+from .processes import PAUSE, Processes
+from .runner import Runner, clean_environment
+
+PACKAGE = "./edge/process"
+NAME = "edge"
+START_SECONDS = 10
+
+
+@dataclass(frozen=True)
+class FrontDoor:
+    """The front door of one environment, as one of its processes."""
+
+    processes: Processes
+    address: str
+
+    @property
+    def binary(self) -> Path:
+        """Where its program is built."""
+        return self.processes.folder / "front-door"
+
+    def build(self, runner: Runner, go: str) -> None:
+        """Build the program, unless it runs; BuildFault with the compiler's words."""
+        if self.alive():
+            return
+        done = runner.run([go, "build", "-trimpath", "-o", str(self.binary), PACKAGE])
+        if not done.ok:
+            raise BuildFault("the front door does not build", where=PACKAGE, details=done.tail())
+
+    def alive(self) -> bool:
+        """Whether it runs."""
+        return self.processes.alive(NAME)
+
+    def start(self) -> None:
+        """Start it where it does not run, and wait until it answers."""
+        if self.alive():
+            return
+        port = int(self.address.rpartition(":")[2])
+        argv = [str(self.binary), "-listen", self.address, "-control", str(self._socket())]
+        self.processes.spawn(NAME, argv, clean_environment({}), port)
+        deadline = time.monotonic() + START_SECONDS
+        pause = threading.Event()
+        while not self.state():
+            if not self.alive() or time.monotonic() > deadline:
+                raise DeployFault("the front door does not start", details=self.processes.last_lines(NAME))
+            pause.wait(PAUSE)
+
+    def active(self) -> str:
+        """The slot that requests go to."""
+        return str(self.state().get("active", ""))
+
+    def in_flight(self, slot: str) -> int:
+        """The number of requests under way on a slot."""
+        return int(self.state().get("slots", {}).get(slot, {}).get("in_flight", 0))
+
+    def switch(self, active: str, addresses: Mapping[str, str]) -> None:
+        """Send requests to a slot from the next one on; `addresses` are those of all slots."""
+        slots = {slot: {"address": address} for slot, address in addresses.items()}
+        self._ask("PUT", {"active": active, "slots": slots})
+
+    def state(self) -> dict[str, Any]:
+        """What it says of itself; empty where it does not answer."""
+        return self._ask("GET") if self.alive() else {}
+
+    def _ask(self, method: str, document: Mapping[str, Any] | None = None) -> dict[str, Any]:
+        connection = _UnixConnection(str(self._socket()))
+        try:
+            connection.request(method, "/", body=json.dumps(document) if document else None)
+            answer = connection.getresponse()
+            text = answer.read().decode()
+        except OSError:
+            return {}
+        finally:
+            connection.close()
+        if answer.status != 200:
+            raise DeployFault("the front door refuses a command", details=[text.strip()])
+        return dict(json.loads(text))
+
+    def _socket(self) -> Path:
+        """The control socket: in the temporary folder, as a socket's path may have 107 characters at most (unix(7))."""
+        folder = Path(tempfile.gettempdir()) / f"copier-gin-{os.getuid()}"
+        name = hashlib.sha256(str(self.processes.folder).encode()).hexdigest()[:16]
+        return private_folder(folder) / f"{name}.sock"
+
+
+class _UnixConnection(http.client.HTTPConnection):
+    """HTTP over a Unix socket."""
+
+    def __init__(self, path: str) -> None:
+        super().__init__("localhost", timeout=5)
+        self._path = path
+
+    def connect(self) -> None:
+        self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        self.sock.settimeout(self.timeout)
+        self.sock.connect(self._path)

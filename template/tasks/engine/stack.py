@@ -1,0 +1,110 @@
+"""The compose stack of an environment on an engine: brought up, taken down, asked."""
+
+from __future__ import annotations
+
+import shutil
+from contextlib import closing
+from typing import TYPE_CHECKING
+
+from .compose import DATABASE_PORT, ComposeProject
+from .docker_engine import Engine
+from .errors import DeployFault, Fault, MissingFault
+from .health import HealthWatch
+from .runner import Outcome, Runner
+
+if TYPE_CHECKING:
+    from docker.models.containers import Container
+
+
+class Stack:
+    """A compose project and the engine that it runs on. Making it connects to the engine."""
+
+    def __init__(self, runner: Runner, project: ComposeProject) -> None:
+        self.runner = runner
+        self.project = project
+        self.engine = Engine()
+
+    @property
+    def name(self) -> str:
+        """The compose project's name."""
+        return self.project.name
+
+    def find(self, service: str) -> Container | None:
+        """The container of a service, running or not."""
+        return self.engine.find(self.name, service)
+
+    def require(self, service: str) -> Container:
+        """The container of a service; DeployFault where there is none."""
+        container = self.find(service)
+        if container is None:
+            raise DeployFault(f"{self.name} has no container of {service}", remedy="bring the environment up with up")
+        return container
+
+    def running(self, service: str) -> bool:
+        """Whether a service's container runs."""
+        container = self.find(service)
+        return container is not None and container.status == "running"
+
+    def healthy(self, service: str) -> bool:
+        """Whether the engine calls a service's container healthy."""
+        container = self.find(service)
+        return container is not None and (container.attrs["State"].get("Health") or {}).get("Status") == "healthy"
+
+    def bring_up(self, *services: str) -> None:
+        """Start services, by default the edge and the database, and wait for the engine to call each healthy."""
+        wanted = services or tuple(self.project.services)
+        arguments = ("up", "--detach", "--no-recreate", *wanted)
+        if self.runner.dry:
+            self.compose(*arguments)
+            return
+        self.project.write_stack()
+        with closing(HealthWatch(self.engine, self.name)) as watch:
+            done = self.compose(*arguments)
+            if not done.ok:
+                raise compose_fault("the stack does not start", done)
+            for service in wanted:
+                watch.wait(self.require(service), self.project.settings.healthy_timeout)
+
+    def take_down(self, data: bool) -> None:
+        """Remove containers and networks; with `data`, volumes, images and kept values as well."""
+        if not self.runner.dry:
+            self.project.write_stack()
+        removed = ["--volumes", "--rmi", "local"] if data else []
+        done = self.compose("--profile", "*", "down", "--remove-orphans", *removed)
+        if not done.ok:
+            raise compose_fault("the stack does not go down", done)
+        if data and not self.runner.dry:
+            self.engine.remove_images(self.project.labels())
+            shutil.rmtree(self.project.state)
+
+    def compose(self, *arguments: str, slot: str = "", timeout: float | None = None) -> Outcome:
+        """Run a compose command and capture what it says."""
+        return self.runner.run(self.project.argv(*arguments, slot=slot), env=self.project.env(), timeout=timeout)
+
+    def compose_on_terminal(self, *arguments: str) -> int:
+        """Run a compose command on the user's own terminal; gives its exit status."""
+        if not self.runner.dry:
+            self.project.write_stack()
+        return self.runner.stream(self.project.argv(*arguments), env=self.project.env())
+
+    def database_url_for_host(self, url: str) -> str:
+        """Bring the database up, and give `url` as it is reached from this machine."""
+        self.bring_up("database")
+        ports = self.require("database").attrs["NetworkSettings"]["Ports"]
+        bindings = ports.get(f"{DATABASE_PORT}/tcp") or [{}]
+        published = bindings[0].get("HostPort")
+        if not published:
+            raise DeployFault("the database publishes no port", remedy="set development: true in invoke.yaml")
+        return url.replace(f"database:{DATABASE_PORT}", f"127.0.0.1:{published}")
+
+
+def compose_fault(what: str, done: Outcome) -> Fault:
+    """What Compose said, as a fault of the right kind."""
+    words = done.stderr.lower()
+    details = done.tail(6)
+    if "port is already allocated" in words or "address already in use" in words:
+        return MissingFault(f"{what}: its port is taken", details=details, remedy="set another EDGE_PORT")
+    if "pull access denied" in words or "failed to resolve" in words or "no such host" in words:
+        remedy = "check the way to the registry, or name another image in .env.<env>.local (EDGE_IMAGE, POSTGRES_IMAGE)"
+        return MissingFault(f"{what}: an image is not here and cannot be pulled", details=details, remedy=remedy)
+    return DeployFault(what, details=details)
