@@ -44,8 +44,11 @@ def make_repository(folder: Path) -> None:
 
 
 def write_local_values(folder: Path, values: Mapping[str, str], environments: tuple[str, ...] = ENVIRONMENTS) -> None:
-    """Write values into the `.env.<env>.local` of environments, which git ignores and updates leave alone."""
-    lines = "".join(f"{name}={value}\n" for name, value in values.items())
+    """Write values that the service knows into the `.env.<env>.local` of environments, which git ignores."""
+    from dotenv import dotenv_values
+
+    known = dotenv_values(folder / ".env.example", interpolate=False)
+    lines = "".join(f"{name}={value}\n" for name, value in values.items() if name in known)
     for environment in environments if lines else ():
         (folder / f".env.{environment}.local").write_text(lines, encoding="utf-8")
 

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 import urllib.error
 import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -59,6 +62,23 @@ class Service:
         assert done.returncode == 0, done.stdout + done.stderr
         return done
 
+    def interrupt_at(self, step: str, *words: str) -> subprocess.CompletedProcess[str]:
+        """Run a task and press Ctrl-C as soon as the line of a step appears."""
+        process = subprocess.Popen(
+            self.command(*words),
+            cwd=self.folder,
+            env={**self.environment(), "PYTHONUNBUFFERED": "1"},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        assert process.stdout
+        seen = next((line for line in process.stdout if f" {step} " in line), None)
+        process.send_signal(signal.SIGINT)
+        out, errors = process.communicate(timeout=120)
+        assert seen, errors
+        return subprocess.CompletedProcess(process.args, process.returncode, out, errors)
+
     def status(self) -> dict[str, Any]:
         """The JSON document of status."""
         done = self.invoke("status", "--env=staging", "--json")
@@ -92,6 +112,32 @@ class Service:
         lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
         kept = [line for line in lines if line.partition("=")[0] not in values]
         path.write_text("\n".join([*kept, *(f"{name}={value}" for name, value in values.items())]) + "\n")
+
+
+EXIT = "os.Exit(7)"
+HANG = "for {\n\t\t}"
+
+
+@contextmanager
+def kept(path: Path) -> Iterator[None]:
+    """Put a file back as it was in the end."""
+    content = path.read_bytes()
+    try:
+        yield
+    finally:
+        path.write_bytes(content)
+
+
+@contextmanager
+def serving_does(service: Service, statement: str, imports: str = "os") -> Iterator[None]:
+    """Let the serve command do nothing but a statement; the other commands work."""
+    path = service.folder / "cmd" / service.folder.name / "main.go"
+    text = path.read_text()
+    fault = f'func main() {{\n\tif len(os.Args) < 2 || os.Args[1] == "serve" {{\n\t\t{statement}\n\t}}'
+    wanted = "" if f'"{imports}"' in text else f'\n\t"{imports}"'
+    with kept(path):
+        path.write_text(text.replace("func main() {", fault, 1).replace("import (", f"import ({wanted}", 1))
+        yield
 
 
 def request(method: str, url: str, body: Any = None, headers: dict[str, str] | None = None) -> Answer:

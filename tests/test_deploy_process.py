@@ -8,13 +8,12 @@ import signal
 import socket
 import subprocess
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from .support import Service
+from .support import EXIT, HANG, Service, serving_does
 
 
 @pytest.fixture(scope="module")
@@ -22,21 +21,6 @@ def service(make_service: Callable[..., Service]) -> Service:
     made = make_service("process", database="sqlite")
     made.deploy()
     return made
-
-
-EXIT = "os.Exit(7)"
-HANG = "for {\n\t\t}"
-
-
-@contextmanager
-def serving_does(service: Service, statement: str) -> Iterator[None]:
-    """Let the serve command do nothing but a statement; the other commands work."""
-    path = service.folder / "cmd" / service.folder.name / "main.go"
-    kept = path.read_text()
-    fault = f'func main() {{\n\tif len(os.Args) < 2 || os.Args[1] == "serve" {{\n\t\t{statement}\n\t}}'
-    service.edit(f"cmd/{service.folder.name}/main.go", "func main() {", fault)
-    yield
-    path.write_text(kept)
 
 
 def test_a_deploy_serves_the_build_that_was_made(service: Service) -> None:
@@ -135,22 +119,11 @@ def test_an_interrupted_deploy_leaves_the_former_release(service: Service) -> No
     before = service.get("/version").body
 
     with serving_does(service, HANG):
-        process = subprocess.Popen(
-            service.command("deploy", "--env=staging"),
-            cwd=service.folder,
-            env={**service.environment(), "PYTHONUNBUFFERED": "1"},
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-        assert process.stdout
-        next(line for line in process.stdout if "start" in line)
-        process.send_signal(signal.SIGINT)
-        _, errors = process.communicate(timeout=60)
+        done = service.interrupt_at("start", "deploy", "--env=staging")
 
-    assert process.returncode == 5
-    assert "the deploy was interrupted" in errors
-    assert "Traceback" not in errors
+    assert done.returncode == 5
+    assert "the deploy was interrupted" in done.stderr
+    assert "Traceback" not in done.stderr
     assert service.get("/version").body == before
 
 

@@ -27,11 +27,12 @@ class Engine:
     def __init__(self) -> None:
         import docker
         from docker.errors import DockerException
+        from requests.exceptions import RequestException
 
         try:
             self.client: DockerClient = docker.DockerClient(base_url=_endpoint(), version="1.44", timeout=120)
             self.client.ping()
-        except DockerException as error:
+        except (DockerException, RequestException) as error:
             raise MissingFault("no Docker engine answers", details=[str(error)], remedy=START_DOCKER) from error
 
     def version(self) -> str:

@@ -157,12 +157,17 @@ class DockerTarget(Target):
         return states
 
     def live_slot(self) -> str:
-        """The slot that serves; of two, as after a deploy that was killed, the one that was recorded last."""
-        serving = [state.slot for state in self.slots() if state.traffic.startswith("UP")]
-        if len(serving) < 2:
-            return serving[0] if serving else ""
-        recorded = {release.slot: release.deployed_at for release in self.releases.read()}
-        return max(serving, key=lambda slot: recorded.get(slot, ""))
+        """The slot that requests go to.
+
+        That is the one which the edge serves; while none is ready, as without a database, or both are, as after a
+        deploy that was killed, it is the running one whose release was recorded last.
+        """
+        recorded = {release.id: release.deployed_at for release in self.releases.read()}
+        running = [state for state in self.slots() if state.state == "running"]
+        serving = [state for state in running if state.traffic.startswith("UP")]
+        candidates = serving or [state for state in running if state.release in recorded]
+        live = max(candidates, key=lambda state: recorded.get(state.release, ""), default=None)
+        return live.slot if live else ""
 
     # --- The steps of a deploy -----------------------------------------------------------------
 
@@ -229,10 +234,12 @@ class DockerTarget(Target):
         if self._watch:
             self._watch.close()
         if self.stack.running("edge"):
+            edge = self._edge()
             if former:
-                self._edge().resume(former)
-                self._edge().wait_serving(former, ADMIT_SECONDS)
-            self._edge().hold(slot)
+                edge.resume(former)
+            if former and edge.traffic()[slot].serving:
+                edge.wait_serving(former, ADMIT_SECONDS)
+            edge.hold(slot)
         container = self._container(slot)
         if container is not None and container.status in ("running", "restarting", "created"):
             container.stop(timeout=5)
@@ -249,7 +256,8 @@ class DockerTarget(Target):
         networks = self.stack.require(f"app-{slot}").attrs["NetworkSettings"]["Networks"]
         edge = self._edge()
         edge.admit(slot, str(networks[f"{self.project.name}_front"]["IPAddress"]))
-        edge.wait_serving(slot, ADMIT_SECONDS)
+        if not edge.wait_serving(slot, ADMIT_SECONDS):
+            raise DeployFault(f"the edge does not find app-{slot} healthy", details=[str(edge.traffic()[slot])])
         if former and former != slot:
             edge.drain(former)
 

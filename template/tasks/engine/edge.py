@@ -65,10 +65,9 @@ class Edge:
         """Give the slot no new requests; those under way go on."""
         self._command(f"set server app/{slot} state drain")
 
-    def wait_serving(self, slot: str, timeout: float) -> None:
-        """Return when the edge's own probe has found the slot healthy; DeployFault after `timeout` seconds."""
-        if not self._wait(lambda traffic: traffic[slot].serving, timeout):
-            raise DeployFault(f"the edge does not find the {slot} slot healthy", details=[str(self.traffic())])
+    def wait_serving(self, slot: str, timeout: float) -> bool:
+        """Whether the edge's own probe finds the slot healthy within `timeout` seconds."""
+        return self._wait(lambda traffic: traffic[slot].serving, timeout)
 
     def wait_drained(self, slot: str, timeout: float) -> int:
         """Return when no request is in flight on the slot, or after `timeout` seconds with the number that still is."""

@@ -1,0 +1,363 @@
+"""Deploys to the docker target: a real engine, HAProxy, PostgreSQL and SQLite, and what can go wrong."""
+
+from __future__ import annotations
+
+import json
+import socket
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import pytest
+
+from .support import HANG, Service, docker, kept, serving_does
+
+pytestmark = pytest.mark.docker
+
+HANDLER = "internal/order/handler.go"
+
+
+@pytest.fixture(scope="module")
+def service(make_service: Callable[..., Service]) -> Service:
+    made = make_service("docker")
+    made.deploy()
+    return made
+
+
+@contextmanager
+def same_release_serves(service: Service) -> Iterator[None]:
+    """What happens within leaves the release that serves, and an order of it, as they are."""
+    order = service.post("/v1/orders", {"sku": "A-1", "quantity": 1}).body
+    before = service.get("/version").body
+    yield
+    assert service.get("/version").body == before
+    assert service.get("/readyz").status == 200
+    assert service.get(f"/v1/orders/{order['id']}").body == order
+
+
+def container(service: Service, name: str) -> str:
+    return f"{service.folder.name}-staging-{name}-1"
+
+
+def change(service: Service) -> None:
+    """Change one line of code."""
+    service.edit("api/openapi.yaml", "openapi: 3.1", f"# {time.monotonic_ns()}\nopenapi: 3.1")
+
+
+# --- What is deployed ---------------------------------------------------------------------------
+
+
+def test_a_deploy_serves_the_build_that_was_made(service: Service) -> None:
+    version = service.get("/version").body
+    status = service.status()
+
+    assert version == {**version, "service": service.folder.name, "env": "staging"}
+    assert status["state"] == "serving"
+    assert status["release"]["version"] == version["version"]
+    assert status["release"]["built_at"] == version["built_at"]
+    assert [slot["state"] for slot in status["slots"]] == ["running", "empty"]
+
+
+@pytest.mark.parametrize("database", ["postgres", "sqlite"])
+def test_a_changed_handler_is_served_and_orders_stay(
+    database: str, service: Service, make_service: Callable[..., Service]
+) -> None:
+    if database != "postgres":
+        service = make_service("docker", database=database)
+        service.deploy()
+    order = service.post("/v1/orders", {"sku": "A-1", "quantity": 2}).body
+    before = service.get("/version").body["version"]
+    change(service)
+    service.commit("Change a handler")
+
+    service.deploy()
+
+    assert service.get("/version").body["version"] != before
+    assert service.get(f"/v1/orders/{order['id']}").body == order
+
+
+def test_deploying_nothing_new_changes_nothing(service: Service) -> None:
+    before = service.status()
+
+    done = service.deploy()
+
+    assert "Nothing to do" in done.stdout
+    assert service.status() == before
+
+
+def test_rollback_returns_to_the_former_release(service: Service) -> None:
+    before = service.get("/version").body
+    change(service)
+    service.deploy()
+    assert service.get("/version").body != before
+
+    done = service.invoke("rollback", "--env=staging")
+
+    assert done.returncode == 0, done.stderr
+    assert service.get("/version").body == before
+
+
+def test_containers_are_hardened_and_labelled(service: Service) -> None:
+    live = next(slot for slot in service.status()["slots"] if slot["traffic"] == "UP")
+    for name in (f"app-{live['slot']}", "edge", "database"):
+        inspected = json.loads(docker("inspect", container(service, name)).stdout)[0]
+        host = inspected["HostConfig"]
+        assert host["ReadonlyRootfs"], name
+        assert host["CapDrop"] == ["ALL"], name
+        assert host["SecurityOpt"] == ["no-new-privileges:true"], name
+        assert host["Memory"], name
+        assert host["LogConfig"]["Config"]["max-size"], name
+        assert inspected["State"]["Health"]["Status"] == "healthy", name
+        assert inspected["Config"]["Labels"]["copier-gin.service"] == service.folder.name
+        assert inspected["Config"]["Labels"]["copier-gin.env"] == "staging"
+    labels = json.loads(docker("inspect", container(service, f"app-{live['slot']}")).stdout)[0]["Config"]["Labels"]
+    assert labels["copier-gin.release"] == live["release"]
+    assert labels["copier-gin.slot"] == live["slot"]
+    assert labels["org.opencontainers.image.version"] == service.get("/version").body["version"]
+
+
+def test_the_password_is_in_no_container_image_or_label(service: Service) -> None:
+    lines = (service.folder / ".env.staging.local").read_text().splitlines()
+    password = next(line.partition("=")[2] for line in lines if line.startswith("DATABASE_PASSWORD="))
+    containers = docker("ps", "--all", "--quiet", "--filter", f"name={service.folder.name}").stdout.split()
+    images = docker("image", "ls", "--quiet", "--filter", f"label=copier-gin.service={service.folder.name}").stdout
+
+    assert len(password) > 20
+    assert password not in docker("inspect", *containers).stdout
+    assert password not in docker("inspect", *images.split()).stdout
+    assert all(password not in docker("logs", name).stdout for name in containers)
+    assert (service.folder / ".env.staging.local").stat().st_mode & 0o077 == 0
+
+
+def test_a_second_environment_runs_beside_the_first(service: Service, base_images: dict[str, str]) -> None:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    lines = [f"{name}={value}" for name, value in {**base_images, "EDGE_PORT": str(port)}.items()]
+    (service.folder / ".env.dev.local").write_text("\n".join(lines) + "\n")
+
+    with same_release_serves(service):
+        done = service.invoke("deploy", "--env=dev")
+        document = json.loads(service.invoke("status", "--env=dev", "--json").stdout)
+        service.invoke("down", "--env=dev", "--volumes", "--yes")
+
+    assert done.returncode == 0, done.stderr
+    assert document["release"]["env"] == "dev"
+    assert document["url"] == f"http://localhost:{port}"
+
+
+# --- What can go wrong --------------------------------------------------------------------------
+
+
+def test_a_killed_database_is_told_by_readiness_and_mended_by_the_next_deploy(service: Service) -> None:
+    with same_release_serves(service):
+        docker("kill", container(service, "database"))
+        ready = service.get("/readyz")
+        while ready.status == 200:
+            ready = service.get("/readyz")
+        health = service.invoke("health", "--env=staging")
+
+        assert health.returncode == 5
+        assert "database" in health.stdout
+        assert service.status()["state"] == "degraded"
+        assert service.invoke("up", "--env=staging").returncode == 0
+        deadline = time.monotonic() + 20
+        while service.get("/readyz").status != 200 and time.monotonic() < deadline:
+            pass
+
+
+def test_a_wrong_password_stops_at_the_migration(service: Service) -> None:
+    with same_release_serves(service), kept(service.folder / ".env.staging.local"):
+        service.set_local(DATABASE_PASSWORD="not-the-password")
+        done = service.invoke("deploy", "--env=staging")
+
+    assert done.returncode == 5
+    assert "the migrations failed" in done.stderr
+    assert "password authentication failed" in done.stderr
+    assert "not-the-password" not in done.stdout + done.stderr
+
+
+def test_a_lost_password_is_refused_rather_than_made_anew(service: Service) -> None:
+    local = service.folder / ".env.staging.local"
+    with same_release_serves(service), kept(local):
+        others = [line for line in local.read_text().splitlines() if not line.startswith("DATABASE_PASSWORD=")]
+        local.write_text("\n".join(others) + "\n")
+        done = service.invoke("deploy", "--env=staging")
+
+    assert done.returncode == 2
+    assert "DATABASE_PASSWORD is missing" in done.stderr
+
+
+def test_a_taken_port_is_named_before_anything_is_built(make_service: Callable[..., Service]) -> None:
+    service = make_service("docker")
+    with socket.socket() as other:
+        other.bind(("0.0.0.0", service.port))
+        other.listen()
+
+        done = service.invoke("deploy", "--env=staging")
+
+    assert done.returncode == 3
+    assert f"port {service.port} is taken by another program" in done.stderr
+    assert "EDGE_PORT" in done.stderr
+
+
+def test_a_service_that_never_becomes_ready_is_withdrawn_with_its_last_probe(service: Service) -> None:
+    with same_release_serves(service), serving_does(service, HANG):
+        done = service.invoke("deploy", "--env=staging", "--timeout=3")
+
+    assert done.returncode == 5
+    assert "was not healthy within 3 s" in done.stderr
+    assert "last probe: " in done.stderr
+    assert "the former release still serves" in done.stderr
+
+
+def test_a_service_that_exits_at_start_is_told_with_its_exit_code_at_once(service: Service) -> None:
+    with same_release_serves(service), serving_does(service, 'println("no luck"); os.Exit(7)'):
+        done = service.invoke("deploy", "--env=staging")
+
+    assert done.returncode == 5
+    assert "exited at its start (exit code 7)" in done.stderr
+    assert "log: no luck" in done.stderr
+
+
+def test_a_service_that_needs_too_much_memory_is_told_so(service: Service) -> None:
+    eat = "var all [][]byte; for { all = append(all, bytes.Repeat([]byte{1}, 1<<26)) }"
+    with same_release_serves(service), serving_does(service, eat, imports="bytes"):
+        done = service.invoke("deploy", "--env=staging")
+
+    assert done.returncode == 5
+    assert "killed because its memory ran out" in done.stderr
+
+
+@pytest.mark.parametrize("step", ["build", "image", "migrate", "start"])
+def test_ctrl_c_leaves_the_former_release(service: Service, step: str) -> None:
+    with same_release_serves(service), serving_does(service, HANG):
+        done = service.interrupt_at(step, "deploy", "--env=staging")
+
+    assert done.returncode == 5
+    assert "the deploy was interrupted" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_deployer_that_is_killed_leaves_the_former_release_and_the_next_deploy_converges(service: Service) -> None:
+    with same_release_serves(service), serving_does(service, HANG):
+        process = subprocess.Popen(
+            service.command("deploy", "--env=staging"),
+            cwd=service.folder,
+            env={**service.environment(), "PYTHONUNBUFFERED": "1"},
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        assert process.stdout
+        next(line for line in process.stdout if " start " in line)
+        process.kill()
+        process.communicate()
+    change(service)
+
+    service.deploy()
+
+    slots = service.status()["slots"]
+    assert sorted(slot["state"] for slot in slots) == ["running", "stopped"]
+
+
+def test_a_missing_variable_is_refused_before_anything_changes(service: Service) -> None:
+    with same_release_serves(service), kept(service.folder / ".env.staging"):
+        service.edit(".env.staging", "APP_ENV=staging\n", "")
+        done = service.invoke("deploy", "--env=staging")
+
+    assert done.returncode == 2
+    assert "APP_ENV" in done.stderr
+
+
+def test_an_unknown_variable_is_refused_with_the_nearest_name(service: Service) -> None:
+    text = (service.folder / ".env.staging").read_text()
+    service.edit(".env.staging", "LOG_LEVEL=", "LOG_LEVL=")
+
+    with same_release_serves(service):
+        done = service.invoke("deploy", "--env=staging")
+    (service.folder / ".env.staging").write_text(text)
+
+    assert done.returncode == 2
+    assert ".env.staging:" in done.stderr
+    assert 'did you mean "LOG_LEVEL"?' in done.stderr
+
+
+def test_without_an_engine_the_message_says_what_to_do(service: Service) -> None:
+    service.env["DOCKER_HOST"] = "unix:///nowhere/docker.sock"
+    with same_release_serves(service):
+        done = service.invoke("deploy", "--env=staging")
+        status = service.invoke("status", "--env=staging")
+    del service.env["DOCKER_HOST"]
+
+    for result in (done, status):
+        assert result.returncode == 3
+        assert "no Docker engine answers" in result.stderr
+        assert "what to do: start Docker" in result.stderr
+        assert "Traceback" not in result.stderr
+
+
+def test_a_base_image_that_cannot_be_had_is_named(service: Service) -> None:
+    with same_release_serves(service):
+        done = service.invoke("deploy", "--env=staging", "--set", "GO_IMAGE=registry.invalid/golang:1.26")
+
+    assert done.returncode == 3
+    assert "registry.invalid/golang:1.26 is not here and cannot be pulled" in done.stderr
+
+
+# --- Beside deploys -----------------------------------------------------------------------------
+
+
+def test_exec_keeps_the_words_of_a_command_apart(service: Service) -> None:
+    version = service.invoke("exec", "--env=staging", "--", "/app", "version")
+    query = service.invoke(
+        "exec", "--env=staging", "--service=database", "--", "psql", "-U", "orders", "-tAc", "select 'a b'"
+    )
+
+    assert json.loads(version.stdout) == service.get("/version").body
+    assert query.returncode != 0 or query.stdout.strip() == "a b"
+
+
+def test_logs_show_both_slots(service: Service) -> None:
+    done = service.invoke("logs", "--env=staging", "--lines=20")
+
+    assert done.returncode == 0
+    assert "app-blue-1" in done.stdout
+    assert "app-green-1" in done.stdout
+
+
+def test_down_keeps_data_and_up_serves_it_again(service: Service) -> None:
+    order = service.post("/v1/orders", {"sku": "C-3", "quantity": 3}).body
+
+    assert service.invoke("down", "--env=staging").returncode == 0
+    assert service.get("/livez").status == 0
+    up = service.invoke("up", "--env=staging")
+
+    assert up.returncode == 0, up.stderr
+    assert service.get(f"/v1/orders/{order['id']}").body == order
+
+
+def test_down_with_volumes_asks_first(service: Service) -> None:
+    with same_release_serves(service):
+        done = service.invoke("down", "--env=staging", "--volumes")
+
+    assert done.returncode == 2
+    assert "--yes" in done.stderr
+
+
+def test_the_image_runs_as_nobody_and_carries_certificates_and_time_zones(service: Service) -> None:
+    image = f"{service.folder.name}:staging-{service.get('/version').body['version']}"
+    inspected = json.loads(docker("image", "inspect", image).stdout)[0]
+    listed = subprocess.run(
+        f"docker create {image} | xargs -I% sh -c 'docker export % | tar t; docker rm % >/dev/null'",
+        shell=True,
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout.splitlines()
+
+    assert inspected["Config"]["User"] == "65532:65532"
+    assert "etc/ssl/certs/ca-certificates.crt" in listed
+    assert "usr/local/go/lib/time/zoneinfo.zip" in listed
+    assert not [name for name in listed if ".env" in name or ".git" in name]
+    assert inspected["Config"]["Labels"]["org.opencontainers.image.revision"]
