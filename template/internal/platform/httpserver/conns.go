@@ -1,6 +1,7 @@
 package httpserver
 
 import (
+	"context"
 	"net"
 	"net/http"
 	"sync"
@@ -8,59 +9,65 @@ import (
 )
 
 const (
-	// freshFor is how long a connection may take to send the first byte of its first request once the server stops.
+	// freshFor is how long a new connection may take to send its first request once the server stops.
 	freshFor = time.Second
-	sweep    = 50 * time.Millisecond
+	sweep    = 10 * time.Millisecond
 )
 
-// freshConns knows the connections that have not sent a byte yet. http.Server.Shutdown waits five seconds for each of
-// them; proxies and browsers open some in advance and never use them.
-type freshConns struct {
-	mu    sync.Mutex
-	since map[net.Conn]time.Time
+// conns knows the open connections of a server and what they are doing.
+type conns struct {
+	mu   sync.Mutex
+	open map[net.Conn]conn
 }
 
-func newFreshConns() *freshConns {
-	return &freshConns{since: make(map[net.Conn]time.Time)}
+type conn struct {
+	state http.ConnState
+	since time.Time
 }
 
-// observe is http.Server.ConnState: a connection is fresh until it changes its state for the first time.
-func (f *freshConns) observe(conn net.Conn, state http.ConnState) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	if state == http.StateNew {
-		f.since[conn] = time.Now()
-	} else {
-		delete(f.since, conn)
+func newConns() *conns {
+	return &conns{open: make(map[net.Conn]conn)}
+}
+
+// observe is http.Server.ConnState.
+func (c *conns) observe(key net.Conn, state http.ConnState) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if state == http.StateClosed || state == http.StateHijacked {
+		delete(c.open, key)
+		return
 	}
+	c.open[key] = conn{state: state, since: time.Now()}
 }
 
-// closeUnused closes, until stop is called, connections that are fresh for longer than freshFor. A younger one may
-// have its request on the way, so it is left alone until it is old enough.
-func (f *freshConns) closeUnused() (stop func()) {
-	done := make(chan struct{})
-	go func() {
-		ticker := time.NewTicker(sweep)
-		defer ticker.Stop()
-		for {
-			f.closeOlderThan(time.Now().Add(-freshFor))
-			select {
-			case <-done:
-				return
-			case <-ticker.C:
-			}
-		}
-	}()
-	return sync.OnceFunc(func() { close(done) })
-}
-
-func (f *freshConns) closeOlderThan(limit time.Time) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	for conn, since := range f.since {
-		if since.Before(limit) {
-			_ = conn.Close() // the server notices and forgets it
-			delete(f.since, conn)
+// settle waits until no connection has a request in flight or on its way, or until ctx ends.
+func (c *conns) settle(ctx context.Context) {
+	ticker := time.NewTicker(sweep)
+	defer ticker.Stop()
+	for !c.settled() {
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticker.C:
 		}
 	}
+}
+
+// settled reports whether all connections are idle. It closes those that were opened a while ago and never used, as
+// proxies and browsers do in advance: http.Server.Shutdown would wait five seconds for each.
+func (c *conns) settled() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	settled := true
+	for key, conn := range c.open {
+		switch {
+		case conn.state == http.StateIdle:
+		case conn.state == http.StateNew && time.Since(conn.since) > freshFor:
+			_ = key.Close() // the server notices and forgets it
+			delete(c.open, key)
+		default:
+			settled = false
+		}
+	}
+	return settled
 }

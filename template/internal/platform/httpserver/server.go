@@ -25,13 +25,16 @@ const (
 // Server is an HTTP server that stops without losing a request. Make it with New.
 type Server struct {
 	http     *http.Server
-	fresh    *freshConns
+	listener net.Listener
+	conns    *conns
 	draining atomic.Bool
+	stopping atomic.Bool
 }
 
-// New returns a server for handler with bounded times and sizes. What net/http has to complain about goes to logger.
-func New(handler http.Handler, logger *slog.Logger) *Server {
-	s := &Server{fresh: newFreshConns()}
+// New returns a server that answers on listener with handler, with bounded times and sizes. What net/http has to
+// complain about goes to logger.
+func New(listener net.Listener, handler http.Handler, logger *slog.Logger) *Server {
+	s := &Server{listener: listener, conns: newConns()}
 	s.http = &http.Server{
 		Handler:           s.closeWhileDraining(handler),
 		ReadHeaderTimeout: readHeaderTimeout,
@@ -39,18 +42,19 @@ func New(handler http.Handler, logger *slog.Logger) *Server {
 		WriteTimeout:      writeTimeout,
 		IdleTimeout:       idleTimeout,
 		MaxHeaderBytes:    maxHeaderBytes,
-		ConnState:         s.fresh.observe,
+		ConnState:         s.conns.observe,
 		ErrorLog:          slog.NewLogLogger(logger.Handler(), slog.LevelWarn),
 	}
 	return s
 }
 
-// Serve answers requests on listener until Shutdown, which makes it return nil.
-func (s *Server) Serve(listener net.Listener) error {
-	if err := s.http.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
-		return fmt.Errorf("serve %s: %w", listener.Addr(), err)
+// Serve answers requests until Shutdown, which makes it return nil.
+func (s *Server) Serve() error {
+	err := s.http.Serve(s.listener)
+	if s.stopping.Load() {
+		return nil
 	}
-	return nil
+	return fmt.Errorf("serve %s: %w", s.listener.Addr(), err)
 }
 
 // Drain adds "Connection: close" to every answer from now on, so that clients go elsewhere with their next request.
@@ -58,13 +62,21 @@ func (s *Server) Serve(listener net.Listener) error {
 // request that is just being sent on one of them would be lost.)
 func (s *Server) Drain() { s.draining.Store(true) }
 
-// Shutdown stops taking connections, waits until the requests in flight are answered and returns. When ctx ends
-// first, the connections that are left are closed and the error says so.
+// Shutdown stops taking connections, answers what is in flight or on its way, and returns. When ctx ends first, the
+// connections that are left are closed and the error says so.
+//
+// http.Server.Shutdown alone drops requests: from its first moment on, one that has not been read yet gets no answer.
+// So the listener is closed first, and Shutdown comes when all connections are idle.
 func (s *Server) Shutdown(ctx context.Context) error {
-	stop := s.fresh.closeUnused()
-	defer stop()
-	if err := s.http.Shutdown(ctx); err != nil {
+	s.stopping.Store(true)
+	s.Drain()
+	closed := s.listener.Close()
+	s.conns.settle(ctx)
+	if err := s.http.Shutdown(ctx); err != nil && ctx.Err() != nil {
 		return fmt.Errorf("requests were still running: %w", errors.Join(err, s.http.Close()))
+	}
+	if closed != nil {
+		return fmt.Errorf("close the listener: %w", closed)
 	}
 	return nil
 }

@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"strings"
 	"testing"
 	"time"
 )
@@ -18,9 +19,9 @@ func start(t *testing.T, handler http.Handler) (server *Server, address string, 
 	if err != nil {
 		t.Fatal(err)
 	}
-	server = New(handler, slog.New(slog.DiscardHandler))
+	server = New(listener, handler, slog.New(slog.DiscardHandler))
 	done := make(chan error, 1)
-	go func() { done <- server.Serve(listener) }()
+	go func() { done <- server.Serve() }()
 	t.Cleanup(func() { _ = server.http.Close() })
 	return server, listener.Addr().String(), done
 }
@@ -112,6 +113,33 @@ func TestShutdownDoesNotWaitForConnectionsThatWereNeverUsed(t *testing.T) {
 	}
 	if took := time.Since(begin); took > 3*time.Second {
 		t.Errorf("it took %s", took)
+	}
+}
+
+func TestShutdownAnswersARequestThatIsOnItsWay(t *testing.T) {
+	server, address, served := start(t, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.WriteHeader(http.StatusTeapot)
+	}))
+	var dialer net.Dialer
+	conn, err := dialer.DialContext(t.Context(), "tcp", address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = conn.Close() }()
+	get(t, &http.Client{Transport: &http.Transport{}}, address) // by now the server has accepted the first one too
+
+	stopped := make(chan error, 1)
+	go func() { stopped <- server.Shutdown(t.Context()) }()
+	<-served
+	if _, err := io.WriteString(conn, "GET / HTTP/1.1\r\nHost: x\r\n\r\n"); err != nil {
+		t.Fatal(err)
+	}
+	answer, err := io.ReadAll(conn)
+	if err != nil || !strings.HasPrefix(string(answer), "HTTP/1.1 418 ") {
+		t.Errorf("got %q, %v", answer, err)
+	}
+	if err := <-stopped; err != nil {
+		t.Error(err)
 	}
 }
 
