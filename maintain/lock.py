@@ -18,6 +18,9 @@ import yaml
 
 FILES = ("go.mod", "go.sum")
 
+_MODULE = "example.com/locked/service"
+_REPEATED = "\x00"  # marks a line that stands in its file more than once
+
 
 @dataclass(frozen=True)
 class Report:
@@ -108,9 +111,6 @@ def _alphabetical(order: TopologicalSorter[str]) -> Iterator[str]:
         ready = [other for other in ready if other != line] + list(order.get_ready())
 
 
-_MODULE = "example.com/locked/service"
-
-
 def _condition(owners: list[str], variants: Iterable[str]) -> str:
     others = [variant for variant in variants if variant not in owners]
     if len(owners) == 1:
@@ -141,9 +141,6 @@ def _lines(file: Path) -> list[str]:
     return lines
 
 
-_REPEATED = "\x00"
-
-
 def _parametrised(text: str, name: str) -> str:
     """Put the template's variables in the place of the values that the rendering had."""
     text = text.replace(_REPEATED, "")
@@ -165,10 +162,12 @@ def _upgrade(service: Path) -> dict[str, str]:
     failed = {}
     direct = "{{if not (or .Main .Indirect)}}{{.Path}}{{end}}"
     for module in _go(service, "list", "-m", "-f", direct, "all").split():
-        try:
-            _go(service, "get", "-u", f"{module}@latest")
-        except subprocess.CalledProcessError as error:
-            failed[module] = (error.stderr or "").strip().splitlines()[-1]
+        for options in (["-u"], []):  # with the modules that it needs, or at least itself
+            try:
+                _go(service, "get", *options, f"{module}@latest")
+                break
+            except subprocess.CalledProcessError as error:
+                failed[module] = (error.stderr or "").strip().splitlines()[-1]
     _go(service, "mod", "tidy")
     return failed
 

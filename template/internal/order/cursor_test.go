@@ -14,7 +14,9 @@ func TestACursorComesBack(t *testing.T) {
 }
 
 func TestAMadeUpCursorIsRefused(t *testing.T) {
-	for _, content := range []string{"", "1", "1.", ".a", "x.a", "01.a", "1.a b", "1.\x00", "9223372036854775807.a", "-1.a"} {
+	for _, content := range []string{
+		"", "1", "1.", ".a", "x.a", "01.a", "1.a b", "1.\x00", "9223372036854775807.a", "-1.a",
+	} {
 		if p, err := decodeCursor(base64.RawURLEncoding.EncodeToString([]byte(content))); err == nil {
 			t.Errorf("%q gave %v", content, p)
 		}

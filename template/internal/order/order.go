@@ -65,7 +65,8 @@ func NewRules() Rules {
 func (r Rules) Check(d Draft) []FieldFault {
 	var faults []FieldFault
 	if !r.sku.MatchString(d.SKU) {
-		faults = append(faults, FieldFault{"sku", "must be 1 to 64 letters, digits and ._- and start with a letter or a digit"})
+		detail := "must be 1 to 64 letters, digits and ._- and start with a letter or a digit"
+		faults = append(faults, FieldFault{"sku", detail})
 	}
 	if d.Quantity < 1 || d.Quantity > MaxQuantity {
 		faults = append(faults, FieldFault{"quantity", "must be a whole number from 1 to 10000"})
