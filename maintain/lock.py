@@ -165,6 +165,7 @@ def _upgrade(service: Path) -> dict[str, str]:
         for options in (["-u"], []):  # with the modules that it needs, or at least itself
             try:
                 _go(service, "get", *options, f"{module}@latest")
+                failed.pop(module, None)
                 break
             except subprocess.CalledProcessError as error:
                 failed[module] = (error.stderr or "").strip().splitlines()[-1]
