@@ -55,12 +55,6 @@ def rendered(tmp_path_factory: pytest.TempPathFactory) -> Render:
     return render_once
 
 
-@pytest.fixture(scope="session")
-def go_cache() -> dict[str, str]:
-    """All services share the machine's Go caches, so that each package is compiled once."""
-    return {"GOFLAGS": "-buildvcs=false"}
-
-
 @pytest.fixture(scope="module")
 def make_service(
     rendered: Render, tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest
@@ -68,13 +62,13 @@ def make_service(
     """Make services with names and ports of their own, and take all that they left down in the end."""
     services: list[Service] = []
 
-    def make(target: str, **answers: Any) -> Service:
+    def make(target: str, kind: type[Service] = Service, **answers: Any) -> Service:
         name = f"orders-{secrets.token_hex(3)}"
         base = tmp_path_factory.mktemp("service")
         folder = base / name
         shutil.copytree(rendered(project_name=name, **answers), folder)
         use_target(folder, target)
-        service = Service(folder, base / "state", free_port())
+        service = kind(folder, base / "state", free_port())
         images = request.getfixturevalue("base_images") if target == "docker" else {}
         write_local_values(folder, {**images, "EDGE_PORT": str(service.port)}, ("staging",))
         make_repository(folder)

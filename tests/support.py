@@ -165,6 +165,12 @@ def docker(*arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(["docker", *arguments], capture_output=True, text=True, check=False, timeout=120)
 
 
+def parse_answer(text: str) -> Answer:
+    """An answer that another process printed as JSON."""
+    status, body = json.loads(text)
+    return Answer(status, body)
+
+
 def _document(data: bytes) -> Any:
     try:
         return json.loads(data)

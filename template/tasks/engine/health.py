@@ -38,14 +38,17 @@ class HealthWatch:
             return
         if state["Status"] in ("exited", "dead") or container.attrs["RestartCount"] > 0:
             raise _fault(container, "exited at its start")
+        out_of_memory = False
         with self._ending_after(timeout):
             for event in self._stream:
-                if event.get("id") != container.id:
-                    continue
-                if event.get("Action") == "health_status: healthy":
+                action = event.get("Action") if event.get("id") == container.id else ""
+                if action == "health_status: healthy":
                     return
-                if event.get("Action") == "die":
-                    raise _fault(container, "exited at its start", event["Actor"]["Attributes"].get("exitCode", ""))
+                # By the time of a look at its state the container may have been started again.
+                out_of_memory = out_of_memory or action == "oom"
+                if action == "die":
+                    code = event["Actor"]["Attributes"].get("exitCode", "")
+                    raise _fault(container, "exited at its start", code, out_of_memory)
         raise _fault(container, f"was not healthy within {timeout:.0f} s")
 
     @contextmanager
@@ -59,12 +62,12 @@ class HealthWatch:
             timer.cancel()
 
 
-def _fault(container: Container, what: str, exit_code: str = "") -> DeployFault:
+def _fault(container: Container, what: str, exit_code: str = "", out_of_memory: bool = False) -> DeployFault:
     """What happened, with exit code, out of memory, last probe and last log lines."""
     container.reload()
     state = container.attrs["State"]
     reasons = []
-    if state.get("OOMKilled"):
+    if out_of_memory or state.get("OOMKilled"):
         reasons.append("killed because its memory ran out")
     if exit_code or state["Status"] != "running":
         reasons.append(f"exit code {exit_code or state['ExitCode']}")

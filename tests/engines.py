@@ -1,0 +1,117 @@
+"""A second Docker engine on this machine, with a network and a disk of its own, to be stopped and filled at will.
+
+It runs in a network namespace, so that its bridges, ports and packet filters do not meet the first engine's, and keeps
+everything in a file system of its own.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from .support import Answer, Service, docker, parse_answer
+
+SIZE = 3 * 1024**3
+"""Bytes of its disk, in memory: the base images, some releases, and what a deploy wants to be free."""
+
+
+class SecondEngine:
+    """The engine; `start` and `stop` it as often as wanted, what it holds stays until `remove`."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.namespace = f"copier-gin-{secrets.token_hex(3)}"
+        self.disk = folder / "disk"
+        self.socket = folder / "docker.sock"
+        self._daemon: subprocess.Popen[bytes] | None = None
+        self.disk.mkdir(parents=True)
+        run("mount", "-t", "tmpfs", "-o", f"size={SIZE}", "tmpfs", str(self.disk))
+        run("ip", "netns", "add", self.namespace)
+        run("ip", "-n", self.namespace, "link", "set", "lo", "up")
+
+    @property
+    def host(self) -> str:
+        """What DOCKER_HOST has to be."""
+        return f"unix://{self.socket}"
+
+    def inside(self, *command: str) -> list[str]:
+        """A command as it is run in the engine's network."""
+        return ["nsenter", f"--net=/run/netns/{self.namespace}", *command]
+
+    def start(self) -> None:
+        """Start the engine and wait until it answers."""
+        options = [f"--host={self.host}", f"--data-root={self.disk}/data", f"--exec-root={self.folder}/exec"]
+        daemon = " ".join(["exec dockerd", *options, f"--pidfile={self.folder}/pid", "--storage-driver=overlay2"])
+        command = self.inside("unshare", "--mount", "sh", "-c", f"mount -t tmpfs tmpfs /run && {daemon}")
+        with (self.folder / "log").open("ab") as log:
+            self._daemon = subprocess.Popen(command, stdout=log, stderr=log, start_new_session=True)
+        deadline = time.monotonic() + 60
+        while docker("--host", self.host, "version").returncode:
+            assert self._daemon.poll() is None, (self.folder / "log").read_text()[-2000:]
+            assert time.monotonic() < deadline, (self.folder / "log").read_text()[-2000:]
+
+    def stop(self) -> None:
+        """Stop the engine, and with it its containers."""
+        if self._daemon is not None:
+            self._daemon.terminate()
+            self._daemon.wait(timeout=60)
+            self._daemon = None
+
+    def load(self, *images: str) -> None:
+        """Copy images from the first engine."""
+        saved = subprocess.Popen(["docker", "save", *images], stdout=subprocess.PIPE)
+        subprocess.run(["docker", "--host", self.host, "load", "--quiet"], stdin=saved.stdout, check=True)
+        assert saved.wait() == 0
+
+    @contextmanager
+    def filled(self, left: int) -> Iterator[None]:
+        """Fill the disk up to `left` bytes."""
+        filler = self.disk / "filler"
+        size = max(0, shutil.disk_usage(self.disk).free - left)
+        run("fallocate", "--length", str(size), str(filler))
+        try:
+            yield
+        finally:
+            filler.unlink()
+
+    def remove(self) -> None:
+        """Stop the engine and give back everything."""
+        self.stop()
+        run("ip", "netns", "delete", self.namespace)
+        subprocess.run(["umount", "--lazy", str(self.disk)], check=False)
+
+
+class ServiceThere(Service):
+    """A service that is deployed to a second engine, from within its network."""
+
+    engine: SecondEngine
+
+    def command(self, *words: str) -> list[str]:
+        return self.engine.inside(*super().command(*words))
+
+    def environment(self) -> dict[str, str]:
+        return {**super().environment(), "DOCKER_HOST": self.engine.host}
+
+    def get(self, path: str) -> Answer:
+        ask = f"a = request('GET', 'http://127.0.0.1:{self.port}{path}')"
+        code = f"import json; from tests.support import request; {ask}; print(json.dumps([a.status, a.body]))"
+        done = subprocess.run(
+            self.engine.inside(sys.executable, "-c", code),
+            cwd=Path(__file__).parents[1],
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        return parse_answer(done.stdout)
+
+
+def run(*command: str) -> None:
+    """Run a command that has to succeed."""
+    subprocess.run(command, check=True, capture_output=True, env={**os.environ, "LC_ALL": "C"})
