@@ -1,0 +1,274 @@
+"""What the tasks hand to Compose: values as they are, secrets as names of files and nowhere as text."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from service_tasks.engine.compose import ComposeProject
+from service_tasks.engine.configuration import Environments
+from service_tasks.engine.releases import Release, new_release
+from service_tasks.engine.settings import Environment, Settings
+from service_tasks.engine.source import BuildInfo
+
+DATABASE_SECRET = "s3cret-of-the-database"
+KEY_SECRET = "s3cret $HOME ${OTHER} \"quoted\" 'twice'"
+SCHEMA = """\
+# @required
+APP_ENV=dev
+
+HTTP_PORT=8080
+
+ADMIN_PORT=9090
+
+LISTEN_HOST=
+
+GREETING=
+
+# @sensitive
+DATABASE_PASSWORD=
+
+# @sensitive
+API_KEY=
+
+EDGE_PORT=8080
+
+EDGE_IMAGE=haproxy:3.2
+"""
+IMAGE = "sha256:0123456789abcdef"
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """The files of a service's configuration."""
+    root = tmp_path / "orders"
+    root.mkdir()
+    (root / ".env.example").write_text(SCHEMA)
+    (root / ".env.staging").write_text("APP_ENV=staging\nHTTP_PORT=1234\nEDGE_PORT=8081\nGREETING='$5 ${HOME} $$'\n")
+    local = f"DATABASE_PASSWORD={DATABASE_SECRET}\nAPI_KEY={json.dumps(KEY_SECRET)}\n"
+    (root / ".env.staging.local").write_text(local)
+    (root / "docker-compose.yml").write_text("services: {}\n")
+    return root
+
+
+def project(folder: Path, database: str = "postgres", development: bool = False) -> ComposeProject:
+    """The compose project of staging."""
+    environment = Environment("staging", development=development)
+    settings = Settings("orders", database, {"staging": environment})
+    configuration = Environments(folder, ["staging"]).configuration(environment)
+    return ComposeProject(folder, folder.parent / "state" / "orders-staging", settings, configuration)
+
+
+def release() -> Release:
+    """A release that is about to be started in the green slot."""
+    info = BuildInfo("orders", "staging", "v1.2.3", "0123abc" * 5, "2026-01-02T03:04:05Z")
+    return new_release(info, "green", IMAGE, "hash")
+
+
+def read(path: Path) -> Any:
+    """A document as Compose reads it."""
+    return json.loads(path.read_text())
+
+
+def slot_document(of: ComposeProject) -> tuple[Release, Any]:
+    """The additions for the green slot."""
+    made = release()
+    of.write_stack()
+    of.write_slot("green", made, IMAGE)
+    return made, read(of.slot_file("green"))
+
+
+def modes(folder: Path) -> dict[str, int]:
+    """The modes of everything in a folder, itself included."""
+    return {str(path.relative_to(folder)): path.stat().st_mode & 0o777 for path in [folder, *folder.rglob("*")]}
+
+
+def test_no_secret_is_in_a_command_line_an_environment_or_a_document(folder: Path) -> None:
+    stack = project(folder)
+    slot_document(stack)
+
+    handed_over = [*stack.argv("up", slot="green"), *stack.env().values()]
+    documents = [path for path in stack.state.rglob("*") if path.is_file() and "secrets" not in path.parts]
+    assert len(documents) >= 3
+    for text in [*handed_over, *(path.read_text() for path in documents)]:
+        assert DATABASE_SECRET not in text
+        assert "s3cret" not in text
+
+
+def test_a_slots_secrets_are_files_that_hold_exactly_the_value(folder: Path) -> None:
+    stack = project(folder)
+
+    made, document = slot_document(stack)
+
+    assert document["services"]["app-green"]["secrets"] == ["API_KEY", "DATABASE_PASSWORD"]
+    assert document["secrets"] == {
+        name: {"file": str(stack.secrets_folder(made.id) / name)} for name in ("API_KEY", "DATABASE_PASSWORD")
+    }
+    assert Path(document["secrets"]["API_KEY"]["file"]).read_bytes() == KEY_SECRET.encode()
+    environment = document["services"]["app-green"]["environment"]
+    assert environment["API_KEY_FILE"] == "/run/secrets/API_KEY"
+    assert "API_KEY" not in environment
+
+
+def test_every_release_has_a_folder_of_secrets_of_its_own(folder: Path) -> None:
+    stack = project(folder)
+
+    assert stack.secrets_folder("one") != stack.secrets_folder("two")
+
+
+def test_secrets_are_readable_in_a_container_and_their_folder_by_its_owner_alone(folder: Path) -> None:
+    stack = project(folder)
+    made, _ = slot_document(stack)
+
+    found = modes(stack.state)
+    assert found["."] == 0o700
+    assert found["secrets"] == 0o700
+    assert found[f"secrets/{made.id}"] == 0o700
+    assert found[f"secrets/{made.id}/API_KEY"] == 0o444
+    assert found["secrets/database"] == 0o444
+    assert {found[name] for name in found if name.endswith((".json", ".env"))} == {0o600}
+    assert [name for name in found if Path(name).name.startswith(".") and name != "."] == [], "drafts are left"
+
+
+def test_a_loose_mode_is_tightened(folder: Path) -> None:
+    stack = project(folder)
+    stack.state.mkdir(parents=True)
+    stack.state.chmod(0o755)
+
+    slot_document(stack)
+
+    assert modes(stack.state)["."] == 0o700
+
+
+def test_a_dollar_sign_reaches_the_service_as_it_is(folder: Path) -> None:
+    _, document = slot_document(project(folder))
+
+    assert document["services"]["app-green"]["environment"]["GREETING"] == "$$5 $${HOME} $$$$"
+
+
+def test_ports_inside_a_container_are_the_stacks_choice(folder: Path) -> None:
+    _, document = slot_document(project(folder))
+
+    assert set(document["services"]["app-green"]["environment"]) == {
+        "APP_ENV",
+        "GREETING",
+        "API_KEY_FILE",
+        "DATABASE_PASSWORD_FILE",
+    }
+
+
+def test_a_slot_carries_its_image_and_labels(folder: Path) -> None:
+    made, document = slot_document(project(folder))
+
+    assert set(document["services"]) == {"app-green", "migrate"}
+    assert document["services"]["app-green"]["image"] == IMAGE
+    assert document["services"]["migrate"]["image"] == IMAGE
+    labels = document["services"]["app-green"]["labels"]
+    assert labels == {
+        "copier-gin.service": "orders",
+        "copier-gin.env": "staging",
+        "copier-gin.release": made.id,
+        "copier-gin.slot": "green",
+    }
+
+
+def test_migrations_have_the_slots_values(folder: Path) -> None:
+    _, document = slot_document(project(folder))
+    slot, migrate = document["services"]["app-green"], document["services"]["migrate"]
+
+    assert migrate["environment"] == slot["environment"]
+    assert migrate["secrets"] == slot["secrets"]
+
+
+def test_a_service_without_a_database_has_no_migration_and_no_database(folder: Path) -> None:
+    stack = project(folder, database="none")
+    _, document = slot_document(stack)
+
+    assert set(document["services"]) == {"app-green"}
+    assert set(read(stack.state / "stack.json")["services"]) == {"edge"}
+    assert stack.services == ["edge"]
+
+
+def test_the_database_gets_its_password_as_a_file(folder: Path) -> None:
+    stack = project(folder)
+    stack.write_stack()
+
+    document = read(stack.state / "stack.json")
+    database = document["services"]["database"]
+    assert database["environment"] == {"POSTGRES_PASSWORD_FILE": "/run/secrets/database"}
+    assert database["secrets"] == ["database"]
+    assert Path(document["secrets"]["database"]["file"]).read_text() == DATABASE_SECRET
+
+
+def test_the_database_is_reachable_from_the_machine_in_development_alone(folder: Path) -> None:
+    published = {}
+    for development in (True, False):
+        stack = project(folder, development=development)
+        stack.write_stack()
+        published[development] = read(stack.state / "stack.json")["services"]["database"].get("ports", [])
+
+    assert published == {True: ["127.0.0.1::5432"], False: []}
+
+
+def test_a_command_line_names_the_project_its_files_and_no_file_of_values(folder: Path) -> None:
+    stack = project(folder)
+    argv = stack.argv("up", "--detach", slot="green")
+
+    assert argv[:2] == ["docker", "compose"]
+    assert argv[argv.index("--project-name") + 1] == "orders-staging"
+    assert argv[argv.index("--project-directory") + 1] == str(folder)
+    given = [argv[at + 1] for at, word in enumerate(argv) if word == "--file"]
+    assert given == [str(folder / "docker-compose.yml"), str(stack.state / "stack.json"), str(stack.slot_file("green"))]
+    stack.write_stack()
+    assert Path(argv[argv.index("--env-file") + 1]).read_text() == ""
+    assert argv[-2:] == ["up", "--detach"]
+
+
+def test_the_users_override_comes_after_the_templates_file(folder: Path) -> None:
+    (folder / "docker-compose.override.yml").write_text("services: {}\n")
+
+    argv = project(folder).argv("up")
+
+    given = [Path(argv[at + 1]).name for at, word in enumerate(argv) if word == "--file"]
+    assert given == ["docker-compose.yml", "docker-compose.override.yml", "stack.json"]
+
+
+def test_the_shells_own_variables_do_not_change_a_deploy(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("EDGE_PORT", "1")
+    monkeypatch.setenv("APP_IMAGE", "evil")
+    monkeypatch.setenv("COMPOSE_FILE", "evil.yml")
+    monkeypatch.setenv("DOCKER_HOST", "ssh://host")
+
+    env = project(folder).env()
+
+    assert env["EDGE_PORT"] == "8081"
+    assert "APP_IMAGE" not in env
+    assert "COMPOSE_FILE" not in env
+    assert env["DOCKER_HOST"] == "ssh://host", "the engine itself is the shell's choice"
+
+
+def test_the_fingerprint_changes_with_values_and_compose_files(folder: Path) -> None:
+    before = project(folder).fingerprint()
+    assert project(folder).fingerprint() == before
+
+    seen = {before}
+    for name in (".env.staging", ".env.staging.local", "docker-compose.yml", "docker-compose.override.yml"):
+        path = folder / name
+        text = path.read_text() if path.exists() else ""
+        path.write_text(text.replace("s3cret", "other").replace("8081", "8082") + "# changed\n")
+        seen.add(project(folder).fingerprint())
+
+    assert len(seen) == 5
+    assert "s3cret" not in "".join(seen)
+
+
+def test_a_path_with_a_dollar_sign_is_a_path(folder: Path) -> None:
+    stack = project(folder)
+    odd = ComposeProject(folder, folder.parent / "$state" / "orders", stack.settings, stack.configuration)
+
+    made, document = slot_document(odd)
+
+    assert document["secrets"]["API_KEY"]["file"] == str(odd.secrets_folder(made.id) / "API_KEY").replace("$", "$$")
