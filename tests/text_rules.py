@@ -8,7 +8,7 @@ from pathlib import Path
 
 REGISTRIES = re.compile(
     r"pypi\.org|pythonhosted\.org|proxy\.golang\.org|sum\.golang\.org|goproxy\.(?:io|cn)|npmjs\.(?:org|com)"
-    r"|crates\.io|rubygems\.org|deb\.debian\.org|archive\.ubuntu\.com|dl-cdn\.alpinelinux\.org|artifactory|jfrog\.io"
+    r"|crates\.io|rubygems\.org|deb\.debian\.org|archive\.ubuntu\.com|dl-cdn\.alpinelinux\.org|artifactory\.|jfrog\.io"
     r"|mirrors?\.[a-z]+\.(?:com|cn|edu)"
 )
 """A file that names a package registry decides for its reader where packages come from."""
