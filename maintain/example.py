@@ -37,5 +37,6 @@ def make_service(folder: Path, choice: Choice, answers: dict[str, str]) -> None:
 
 def run_task(folder: Path, words: Sequence[str]) -> int:
     """Run a task of a service with this Python's packages, on the user's terminal; gives its exit status."""
+    sys.stdout.flush()
     command = [sys.executable, "-m", "invoke", "--search-root", str(folder), *words]
     return subprocess.run(command, cwd=folder, check=False).returncode

