@@ -37,12 +37,13 @@ def deploy(
 ) -> None:
     """Build, start beside the running release, wait until healthy, switch, and keep the former release."""
     s = session(c, env, json)
+    timeouts = _timeouts(s, timeout)
     configuration = checked_configuration(s, set_ or ())
     with deploy_lock(_state(s), f"deploy --env={env}"):
         target = make_target(s.runner, s.settings, configuration)
         info = read_build_info(s.runner, s.settings.service, env)
         s.console.title(f"Deploying {s.settings.service} {info.version} to {env} ({target.name})")
-        result = deployment.deploy(target, info, _timeouts(s, timeout), s.console, s.runner.dry)
+        result = deployment.deploy(target, info, timeouts, s.console, s.runner.dry)
     _tell(s, target, result, json)
 
 

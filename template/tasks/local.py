@@ -91,7 +91,8 @@ def dev(c: Context, env: str = "dev") -> None:
     """Run the service in the foreground, built again whenever a source file changes."""
     s = session(c, env)
     configuration = checked_configuration(s)
-    values = {**configuration.service_values(), **configuration.secret_values()}
+    quick = {"HTTP_PORT": configuration["HTTP_PORT"], "DRAIN_LEAD": "0s"}
+    values = {**quick, **configuration.service_values(), **configuration.secret_values()}
     if s.environment.target == "docker" and s.settings.database == "postgres":
         target = make_target(s.runner, s.settings, configuration)
         assert isinstance(target, DockerTarget)

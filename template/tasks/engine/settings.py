@@ -120,4 +120,5 @@ def _seconds(key: str, value: Any) -> float:
 
 
 def _fault(key: str, value: Any, expected: str) -> UsageFault:
-    return UsageFault(f"{key}: {value!r} is not {expected}", where="invoke.yaml or the command line")
+    where = "the command line" if key.startswith("--") else "invoke.yaml"
+    return UsageFault(f"{key}: {value!r} is not {expected}", where=where)

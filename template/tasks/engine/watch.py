@@ -61,7 +61,8 @@ def _start(
         return None
     if runner.dry:
         return None
-    return subprocess.Popen([str(plan.output), "serve"], cwd=runner.root, env=env)
+    # Apart from this terminal, so that Ctrl-C reaches it once, from here.
+    return subprocess.Popen([str(plan.output), "serve"], cwd=runner.root, env=env, start_new_session=True)
 
 
 def _wait_for_change(root: Path, before: Mapping[str, int], service: subprocess.Popen[bytes] | None) -> None:
