@@ -54,15 +54,17 @@ def lint(c: Context) -> None:
             leave(status)
 
 
-@service_task(help={"upgrade": "raise the direct modules to their newest versions first"})
+@service_task(help={"upgrade": "raise Go modules and Python packages to their newest versions first"})
 def lock(c: Context, upgrade: bool = False) -> None:
-    """Make go.mod and go.sum of the template tidy for every combination of answers."""
+    """Make go.mod and go.sum tidy for every combination of answers, and pin the Python packages."""
     from maintain.lock import lock as lock_modules
+    from maintain.pins import pin
 
     report = lock_modules(ROOT, upgrade=upgrade)
     for module, reason in report.skipped.items():
         print(f"kept {module}: {reason}")
-    print("changed: " + ", ".join(report.changed) if report.changed else "go.mod and go.sum are tidy already")
+    changed = [*report.changed, *pin(ROOT, upgrade=upgrade)]
+    print("changed: " + ", ".join(changed) if changed else "everything is locked already")
 
 
 @service_task()

@@ -159,7 +159,7 @@ def _parametrised(text: str, name: str) -> str:
 
 def _upgrade(service: Path) -> dict[str, str]:
     """Raise the direct modules to the newest versions; return those that failed, with the reason."""
-    failed = {}
+    failed: dict[str, str] = {}
     direct = "{{if not (or .Main .Indirect)}}{{.Path}}{{end}}"
     for module in _go(service, "list", "-m", "-f", direct, "all").split():
         for options in (["-u"], []):  # with the modules that it needs, or at least itself
