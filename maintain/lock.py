@@ -13,8 +13,9 @@ from dataclasses import dataclass
 from graphlib import TopologicalSorter
 from pathlib import Path
 
-import copier
 import yaml
+
+from .rendering import example_answers, render
 
 FILES = ("go.mod", "go.sum")
 
@@ -44,7 +45,7 @@ def lock(root: Path, *, upgrade: bool = False) -> Report:
     with tempfile.TemporaryDirectory(prefix="lock-") as scratch:
         for database in databases(root):
             service = Path(scratch, database)
-            render(root, service, database)
+            render(service, {**example_answers(), "database": database, "module_path": _MODULE})
             _go(service, "mod", "tidy")
             if upgrade:
                 skipped |= _upgrade(service)
@@ -64,19 +65,6 @@ def databases(root: Path) -> list[str]:
     """Return the choices of the question `database` in copier.yml."""
     questions = yaml.safe_load((root / "copier.yml").read_text())
     return list(questions["database"]["choices"].values())
-
-
-def render(root: Path, destination: Path, database: str) -> None:
-    """Generate the example service from the working tree at `root` with another database."""
-    answers = yaml.safe_load((root / "example-answers.yml").read_text())
-    copier.run_copy(
-        str(root),
-        destination,
-        data=answers | {"database": database, "module_path": _MODULE},
-        defaults=True,
-        quiet=True,
-        vcs_ref="HEAD",
-    )
 
 
 def merge(variants: Mapping[str, list[str]]) -> str:
