@@ -69,8 +69,9 @@ def test_a_mistake_is_answered_with_what_was_probably_meant(
     assert remedy in said.split("what to do:")[1]
 
 
-@pytest.mark.parametrize("task", ["deploy", "rollback"])
-@pytest.mark.parametrize("timeout", ["soon", "0", "-1", "1e9"])
+@pytest.mark.parametrize(
+    ("task", "timeout"), [("deploy", "soon"), ("deploy", "0"), ("deploy", "1e9"), ("rollback", "-1")]
+)
 def test_a_timeout_that_is_no_time_is_refused(service: Service, task: str, timeout: str) -> None:
     said = refused(service.invoke(task, "--env=staging", f"--timeout={timeout}"))
 
