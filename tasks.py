@@ -13,7 +13,7 @@ from invoke.context import Context
 from invoke.tasks import Task
 
 import service_tasks
-from service_tasks import cli
+from service_tasks import command_line
 from service_tasks.cli import leave, remainder, service_task
 
 ROOT = Path(__file__).resolve().parent
@@ -96,5 +96,5 @@ def _forwarded(name: str) -> Task[Callable[..., Any]]:
     return Task(body, name=name, iterable=original.iterable, help=dict(original.help))
 
 
-cli.install(GROUPS)
+command_line.install(GROUPS)
 ns = Collection(demo, test, lint, lock, stand_ins, *(_forwarded(name) for name in FORWARDED))

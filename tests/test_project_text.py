@@ -115,10 +115,20 @@ def test_every_variable_is_explained() -> None:
             assert before.startswith("#"), line
 
 
-def test_the_bundled_tasks_stay_small() -> None:
-    lines = sum(path.read_text().count("\n") for path in (ROOT / "template" / "tasks").rglob("*.py"))
+def lines_of_code(source: str) -> int:
+    """The lines of a program without blank ones, comments and docstrings."""
+    tree = ast.parse(source)
+    documented = (ast.Module, ast.ClassDef, ast.FunctionDef)
+    texts = [node.body[0] for node in ast.walk(tree) if isinstance(node, documented) and ast.get_docstring(node)]
+    docstrings = {line for text in texts for line in range(text.lineno, (text.end_lineno or 0) + 1)}
+    numbered = enumerate(source.splitlines(), 1)
+    return sum(1 for n, line in numbered if n not in docstrings and line.strip() and not line.strip().startswith("#"))
 
-    assert lines < 3000
+
+def test_the_bundled_tasks_stay_small() -> None:
+    sources = [path.read_text() for path in (ROOT / "template" / "tasks").rglob("*.py")]
+
+    assert sum(map(lines_of_code, sources)) < 3500
 
 
 @pytest.mark.parametrize("name", ["template/tasks/requirements.txt", "requirements.txt"])

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from invoke.collection import Collection
 
-from . import build, cli, deploy, env, local, quality
+from . import build, command_line, deploy, env, local, quality
 from .engine.paths import ROOT
 
 GROUPS = {
@@ -40,5 +40,5 @@ def _load(path: Path) -> Collection:
     return Collection.from_module(module)
 
 
-cli.install(GROUPS)
+command_line.install(GROUPS)
 ns = _collection()

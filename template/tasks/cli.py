@@ -1,25 +1,22 @@
-"""Between Invoke and the engine: the objects that tasks need, exit codes, and a friendlier command line."""
+"""Between Invoke and the engine: the objects that tasks need, and exit codes."""
 
 from __future__ import annotations
 
 import functools
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
-from invoke.collection import Collection
 from invoke.config import DataProxy
 from invoke.context import Context
 from invoke.exceptions import Exit
-from invoke.parser.parser import ParseMachine
-from invoke.program import Program
 from invoke.tasks import task
-from invoke.util import helpline
 
+from .command_line import leave_quietly
 from .engine.configuration import Environments
 from .engine.console import Console
-from .engine.errors import Fault, UsageFault, nearest
+from .engine.errors import Fault
 from .engine.paths import ROOT
 from .engine.runner import Runner
 from .engine.settings import Environment, Settings, read_settings
@@ -76,59 +73,15 @@ def _plain(value: Any) -> Any:
 
 def _told(function: Callable[..., Any]) -> Callable[..., Any]:
     @functools.wraps(function)
-    def wrapper(*arguments: Any, **options: Any) -> Any:
+    def wrapper(*arguments: Any, **options: Any) -> None:
         try:
-            return function(*arguments, **options)
+            function(*arguments, **options)
+            sys.stdout.flush()
         except Fault as fault:
             raise Exit(str(fault), code=fault.code) from None
         except KeyboardInterrupt:
             raise Exit("interrupted", code=130) from None
         except BrokenPipeError:
-            sys.stderr.close()
-            raise Exit(code=0) from None
+            leave_quietly()
 
     return wrapper
-
-
-def install(groups: Mapping[str, Sequence[str]]) -> None:
-    """Teach Invoke's own program two things that it has no setting for.
-
-    A mistyped task or option is answered with the nearest names and exit code 2, and the list of tasks is in groups.
-    Both work for whoever types `invoke` too, as Invoke loads this package before it reads the rest of the line.
-    """
-
-    def error(machine: ParseMachine, message: str) -> NoReturn:
-        raise Exit(str(_usage_fault(machine, message)), code=UsageFault.code)
-
-    def list_flat(program: Program) -> None:
-        _print_groups(program.collection, groups)
-
-    ParseMachine.error = error  # type: ignore[method-assign, assignment]
-    Program.list_flat = list_flat  # type: ignore[method-assign, assignment]
-
-
-def _usage_fault(machine: ParseMachine, message: str) -> UsageFault:
-    if not message.startswith("No idea what "):
-        return UsageFault(message, remedy="invoke --help TASK shows its options")
-    word = message.removeprefix("No idea what ").removesuffix(" is!").strip("'\"")
-    if not word.startswith("-"):
-        return UsageFault(f'there is no task "{word}"', remedy=nearest(word, machine.contexts))
-    name = machine.context.name if machine.context else None
-    flags = [flag for flag in (machine.context.flags if machine.context else ()) if flag.startswith("--")]
-    where = f"task {name}" if name else "invoke"
-    return UsageFault(f'there is no option "{word.partition("=")[0]}"', where=where, remedy=nearest(word, flags))
-
-
-def _print_groups(collection: Collection, groups: Mapping[str, Sequence[str]]) -> None:
-    tasks = {name: helpline(collection[name]) or "" for name in collection.task_names}
-    grouped = {name for names in groups.values() for name in names}
-    others = [name for name in sorted(tasks) if name not in grouped]
-    width = max(len(name) for name in tasks)
-    for title, names in [*groups.items(), ("Others", others)]:
-        if names:
-            print(title)
-        for name in names:
-            print(f"  {name:<{width}}  {tasks[name]}")
-        if names:
-            print()
-    print("invoke --help TASK shows a task's options; every task works from any sub-directory.")

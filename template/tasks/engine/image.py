@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -56,9 +57,9 @@ class ImagePlan:
 
 
 def image_tag(info: BuildInfo) -> str:
-    """The image's name: the service, its environment and its version."""
-    version = "".join(letter if letter.isalnum() or letter in "._-" else "-" for letter in info.version)
-    return f"{info.service}:{info.env}-{version}"[:250]
+    """The image's name: the service, its environment and its version, in the letters and length of a tag (OCI)."""
+    tag = re.sub(r"[^A-Za-z0-9_.-]", "-", f"{info.env}-{info.version}")
+    return f"{info.service}:{tag[:128]}"
 
 
 def labels(info: BuildInfo) -> dict[str, str]:

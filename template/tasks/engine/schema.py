@@ -7,6 +7,7 @@ is refused by name, so that nobody relies on a rule that is not held.
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -67,13 +68,13 @@ def read_schema(path: Path) -> Schema:
             raise _fault(file, entry.line, f"{entry.name} is described twice")
         decorators = _decorators(file, entry.line, entry.comments, ITEM_DECORATORS)
         kind, options = _type(file, entry.line, decorators.get("type", "string"))
-        required = "required" in decorators or (defaults["defaultRequired"] and "optional" not in decorators)
+        optional = decorators.get("optional") == "true"
         variables[entry.name] = Variable(
             name=entry.name,
             default=entry.value or "",
             line=entry.line,
-            required=required,
-            sensitive="sensitive" in decorators or defaults["defaultSensitive"],
+            required=_switch(decorators, "required", defaults["defaultRequired"] and not optional),
+            sensitive=_switch(decorators, "sensitive", defaults["defaultSensitive"]),
             type=kind,
             options=options,
         )
@@ -86,6 +87,10 @@ def read_schema(path: Path) -> Schema:
 def _root_defaults(file: EnvFile) -> dict[str, bool]:
     decorators = _decorators(file, 1, file.header, ROOT_DECORATORS)
     return {name: decorators.get(name, "false") == "true" for name in ROOT_DECORATORS}
+
+
+def _switch(decorators: Mapping[str, str], name: str, default: bool) -> bool:
+    return decorators[name] == "true" if name in decorators else default
 
 
 def _decorators(file: EnvFile, line: int, comments: tuple[str, ...], known: tuple[str, ...]) -> dict[str, str]:
@@ -139,6 +144,8 @@ def _number(value: str, options: dict[str, str]) -> str:
         number = float(int(value) if whole else value)
     except ValueError:
         return "a whole number" if whole else "a number"
+    if not math.isfinite(number):
+        return "a number"
     if number < float(options.get("min", "-inf")) or number > float(options.get("max", "inf")):
         return f"a number from {options.get('min', 'any')} to {options.get('max', 'any')}"
     return ""
