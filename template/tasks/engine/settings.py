@@ -111,11 +111,13 @@ def _one_of(key: str, value: Any, known: tuple[str, ...]) -> str:
 
 def _seconds(key: str, value: Any) -> float:
     try:
-        seconds = float("nan" if isinstance(value, bool) else value)
+        seconds = float(value)
     except (TypeError, ValueError):
         raise _fault(key, value, "a number of seconds") from None
+    if isinstance(value, bool):
+        raise _fault(key, value, "a number of seconds")
     if not 0 < seconds <= 86_400:
-        raise _fault(key, value, "a number of seconds up to 86400")
+        raise _fault(key, value, "between 0 and 86400 seconds")
     return seconds
 
 
