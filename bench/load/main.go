@@ -1,0 +1,208 @@
+// Command load keeps connections to a service busy and counts what is lost.
+//
+// Half of the requests are POSTs with a body that the client cannot send again by itself, as those are what a careless
+// switch loses: a GET is replayed by most clients without anyone noticing. It runs until its time is over or it gets
+// SIGINT or SIGTERM, lets the requests under way finish, and prints one JSON document.
+package main
+
+import (
+	"context"
+	"crypto/tls"
+	"encoding/json"
+	"flag"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"os/signal"
+	"sort"
+	"strings"
+	"sync"
+	"syscall"
+	"time"
+)
+
+// sample is one request: when it ended, how long it took and which version answered.
+type sample struct {
+	end  time.Time
+	took time.Duration
+	ok   bool
+}
+
+// report is the JSON document; times are in milliseconds.
+type report struct {
+	Requests   int            `json:"requests"`
+	Lost       int            `json:"lost"`
+	Reasons    map[string]int `json:"reasons"`
+	Created    []string       `json:"created,omitempty"`
+	P50        float64        `json:"p50_ms"`
+	P99        float64        `json:"p99_ms"`
+	Max        float64        `json:"max_ms"`
+	LongestGap float64        `json:"longest_gap_ms"`
+	Seconds    float64        `json:"seconds"`
+}
+
+// options say what load to make.
+type options struct {
+	url         string
+	connections int
+	duration    time.Duration
+	slowPath    string
+	http2       bool
+	ids         bool
+}
+
+func main() {
+	var o options
+	flag.StringVar(&o.url, "url", "http://127.0.0.1:8080", "the front door")
+	flag.IntVar(&o.connections, "connections", 50, "connections kept alive, each with one request at a time")
+	flag.DurationVar(&o.duration, "duration", 10*time.Second, "how long, at most")
+	flag.StringVar(&o.slowPath, "slow", "", "path that one in ten requests asks for, such as /slow")
+	flag.BoolVar(&o.http2, "http2", false, "speak HTTP/2 over TLS")
+	flag.BoolVar(&o.ids, "ids", false, "list the ids of all orders that were acknowledged")
+	flag.Parse()
+
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	ctx, cancel := context.WithTimeout(ctx, o.duration)
+	defer cancel()
+	if err := json.NewEncoder(os.Stdout).Encode(run(ctx, o)); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+}
+
+// run makes the load until ctx ends.
+func run(ctx context.Context, o options) report {
+	var wg sync.WaitGroup
+	workers := make([]*worker, o.connections)
+	start := time.Now()
+	for i := range workers {
+		workers[i] = &worker{options: o, client: client(o), number: i, reasons: map[string]int{}}
+		wg.Go(func() { workers[i].work(ctx) })
+	}
+	wg.Wait()
+	return summarise(workers, start)
+}
+
+// worker is one connection with one request at a time.
+type worker struct {
+	options options
+	client  *http.Client
+	number  int
+	samples []sample
+	reasons map[string]int
+	created []string
+}
+
+func (w *worker) work(ctx context.Context) {
+	for n := w.number; ctx.Err() == nil; n++ {
+		start := time.Now()
+		reason := w.request(n)
+		end := time.Now()
+		w.samples = append(w.samples, sample{end: end, took: end.Sub(start), ok: reason == ""})
+		if reason != "" {
+			w.reasons[reason]++
+		}
+	}
+}
+
+// request makes one request and says why it is lost, or nothing. It does not end with the load: whoever asks for a
+// stop still waits for what is under way.
+func (w *worker) request(n int) string {
+	method, path, wanted := http.MethodGet, "/v1/orders?limit=1", http.StatusOK
+	var body io.Reader
+	switch {
+	case n%10 == 9 && w.options.slowPath != "":
+		path = w.options.slowPath
+	case n%2 == 0:
+		method, path, wanted = http.MethodPost, "/v1/orders", http.StatusCreated
+		// A reader of a type that net/http does not know: it cannot be rewound, so the request cannot be replayed.
+		body = struct{ io.Reader }{strings.NewReader(`{"sku":"LOAD-1","quantity":1}`)}
+	}
+	request, err := http.NewRequest(method, w.options.url+path, body)
+	if err != nil {
+		return err.Error()
+	}
+	request.Header.Set("Content-Type", "application/json")
+	response, err := w.client.Do(request)
+	if err != nil {
+		return shortened(err)
+	}
+	content, err := io.ReadAll(response.Body)
+	_ = response.Body.Close()
+	if err != nil {
+		return shortened(err)
+	}
+	if response.StatusCode != wanted {
+		return fmt.Sprintf("%s answered %d", method, response.StatusCode)
+	}
+	if method == http.MethodPost && w.options.ids {
+		w.keep(content)
+	}
+	return ""
+}
+
+func (w *worker) keep(content []byte) {
+	var order struct {
+		ID string `json:"id"`
+	}
+	if json.Unmarshal(content, &order) == nil {
+		w.created = append(w.created, order.ID)
+	}
+}
+
+func client(o options) *http.Client {
+	transport := &http.Transport{MaxIdleConnsPerHost: 1, MaxConnsPerHost: 1, IdleConnTimeout: time.Minute}
+	if o.http2 {
+		transport.TLSClientConfig = &tls.Config{InsecureSkipVerify: true} // the tests' own certificate
+		transport.ForceAttemptHTTP2 = true
+	}
+	return &http.Client{Transport: transport, Timeout: 30 * time.Second}
+}
+
+func summarise(workers []*worker, start time.Time) report {
+	result := report{Reasons: map[string]int{}, Seconds: time.Since(start).Seconds()}
+	var took, ends []float64
+	for _, w := range workers {
+		result.Requests += len(w.samples)
+		result.Created = append(result.Created, w.created...)
+		for reason, count := range w.reasons {
+			result.Reasons[reason] += count
+			result.Lost += count
+		}
+		for _, s := range w.samples {
+			took = append(took, milliseconds(s.took))
+			if s.ok {
+				ends = append(ends, milliseconds(s.end.Sub(start)))
+			}
+		}
+	}
+	sort.Float64s(took)
+	sort.Float64s(ends)
+	result.P50, result.P99, result.Max = quantile(took, 0.5), quantile(took, 0.99), quantile(took, 1)
+	before := 0.0
+	for _, end := range ends {
+		result.LongestGap = max(result.LongestGap, end-before)
+		before = end
+	}
+	return result
+}
+
+// quantile expects sorted values.
+func quantile(values []float64, q float64) float64 {
+	if len(values) == 0 {
+		return 0
+	}
+	return values[min(len(values)-1, int(q*float64(len(values))))]
+}
+
+func milliseconds(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }
+
+func shortened(err error) string {
+	text := err.Error()
+	if i := strings.LastIndex(text, ": "); i >= 0 {
+		return text[i+2:]
+	}
+	return text
+}
