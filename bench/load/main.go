@@ -1,8 +1,9 @@
 // Command load keeps connections to a service busy and counts what is lost.
 //
 // Half of the requests are POSTs with a body that the client cannot send again by itself, as those are what a careless
-// switch loses: a GET is replayed by most clients without anyone noticing. It runs until its time is over or it gets
-// SIGINT or SIGTERM, lets the requests under way finish, and prints one JSON document.
+// switch loses: a GET is replayed by most clients without anyone noticing. It runs until its time is over, it gets
+// SIGINT or SIGTERM, or its standard input ends with -phases; it lets the requests under way finish, and prints one JSON
+// document.
 package main
 
 import (
@@ -15,31 +16,26 @@ import (
 	"net/http"
 	"os"
 	"os/signal"
-	"sort"
 	"strings"
 	"sync"
 	"syscall"
 	"time"
 )
 
-// sample is one request: when it ended, how long it took and which version answered.
+// sample is one request: when it ended, how long it took and whether it was answered as it should be.
 type sample struct {
 	end  time.Time
 	took time.Duration
 	ok   bool
 }
 
-// report is the JSON document; times are in milliseconds.
+// report is the JSON document: the figures of the whole load, of its phases, and what the watcher saw.
 type report struct {
-	Requests   int            `json:"requests"`
-	Lost       int            `json:"lost"`
-	Reasons    map[string]int `json:"reasons"`
-	Created    []string       `json:"created,omitempty"`
-	P50        float64        `json:"p50_ms"`
-	P99        float64        `json:"p99_ms"`
-	Max        float64        `json:"max_ms"`
-	LongestGap float64        `json:"longest_gap_ms"`
-	Seconds    float64        `json:"seconds"`
+	figures
+	Reasons map[string]int `json:"reasons"`
+	Created []string       `json:"created,omitempty"`
+	Phases  []figures      `json:"phases,omitempty"`
+	Watched *watched       `json:"watched,omitempty"`
 }
 
 // options say what load to make.
@@ -48,6 +44,9 @@ type options struct {
 	connections int
 	duration    time.Duration
 	slowPath    string
+	watchPath   string
+	pause       time.Duration
+	phases      bool
 	http2       bool
 	ids         bool
 }
@@ -58,6 +57,9 @@ func main() {
 	flag.IntVar(&o.connections, "connections", 50, "connections kept alive, each with one request at a time")
 	flag.DurationVar(&o.duration, "duration", 10*time.Second, "how long, at most")
 	flag.StringVar(&o.slowPath, "slow", "", "path that one in ten requests asks for, such as /slow")
+	flag.StringVar(&o.watchPath, "watch", "", "path whose answers are watched on new connections, such as /version")
+	flag.DurationVar(&o.pause, "pause", 0, "how long a connection rests between two requests")
+	flag.BoolVar(&o.phases, "phases", false, "begin a phase with each line of standard input; its end stops the load")
 	flag.BoolVar(&o.http2, "http2", false, "speak HTTP/2 over TLS")
 	flag.BoolVar(&o.ids, "ids", false, "list the ids of all orders that were acknowledged")
 	flag.Parse()
@@ -72,17 +74,33 @@ func main() {
 	}
 }
 
+// afterLoss is how long a connection rests when a request was lost: a client that is refused does not try at once.
+const afterLoss = 20 * time.Millisecond
+
 // run makes the load until ctx ends.
 func run(ctx context.Context, o options) report {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
 	var wg sync.WaitGroup
 	workers := make([]*worker, o.connections)
 	start := time.Now()
+	phases := &phases{start: start}
+	if o.phases {
+		go phases.read(os.Stdin, cancel)
+	}
+	var seen *watched
+	if o.watchPath != "" {
+		seen = &watched{}
+		wg.Go(func() { seen.watch(ctx, o.url+o.watchPath) })
+	}
 	for i := range workers {
 		workers[i] = &worker{options: o, client: client(o), number: i, reasons: map[string]int{}}
 		wg.Go(func() { workers[i].work(ctx) })
 	}
 	wg.Wait()
-	return summarise(workers, start)
+	result := summarise(workers, phases, start)
+	result.Watched = seen
+	return result
 }
 
 // worker is one connection with one request at a time.
@@ -103,7 +121,9 @@ func (w *worker) work(ctx context.Context) {
 		w.samples = append(w.samples, sample{end: end, took: end.Sub(start), ok: reason == ""})
 		if reason != "" {
 			w.reasons[reason]++
+			time.Sleep(afterLoss)
 		}
+		time.Sleep(w.options.pause)
 	}
 }
 
@@ -160,44 +180,6 @@ func client(o options) *http.Client {
 	}
 	return &http.Client{Transport: transport, Timeout: 30 * time.Second}
 }
-
-func summarise(workers []*worker, start time.Time) report {
-	result := report{Reasons: map[string]int{}, Seconds: time.Since(start).Seconds()}
-	var took, ends []float64
-	for _, w := range workers {
-		result.Requests += len(w.samples)
-		result.Created = append(result.Created, w.created...)
-		for reason, count := range w.reasons {
-			result.Reasons[reason] += count
-			result.Lost += count
-		}
-		for _, s := range w.samples {
-			took = append(took, milliseconds(s.took))
-			if s.ok {
-				ends = append(ends, milliseconds(s.end.Sub(start)))
-			}
-		}
-	}
-	sort.Float64s(took)
-	sort.Float64s(ends)
-	result.P50, result.P99, result.Max = quantile(took, 0.5), quantile(took, 0.99), quantile(took, 1)
-	before := 0.0
-	for _, end := range ends {
-		result.LongestGap = max(result.LongestGap, end-before)
-		before = end
-	}
-	return result
-}
-
-// quantile expects sorted values.
-func quantile(values []float64, q float64) float64 {
-	if len(values) == 0 {
-		return 0
-	}
-	return values[min(len(values)-1, int(q*float64(len(values))))]
-}
-
-func milliseconds(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }
 
 func shortened(err error) string {
 	text := err.Error()

@@ -1,0 +1,200 @@
+"""No request is lost and no order forgotten while releases are switched under load. Nothing here is timed."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import subprocess
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from bench.load_client import Load, Report, build, find_go
+from bench.routes import HOLD, LEVEL, SLOW, add_routes
+
+from .conftest import DOCKER_REQUIRED
+from .support import Service, docker, git
+
+pytestmark = pytest.mark.slow
+
+CONNECTIONS = 50
+FORMER, NEW = "info", "warn"
+Switch = tuple[str, ...]
+SWITCHES: tuple[Switch, ...] = (
+    ("deploy", f"--set=LOG_LEVEL={NEW}"),
+    ("rollback",),
+    ("deploy", "--set=LOG_LEVEL=error"),
+    ("rollback",),
+)
+"""Deploys that build nothing, as only a value changes, and rollbacks; each leaves the other slot serving."""
+
+
+@pytest.fixture(scope="session")
+def load_client(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    if not find_go() and DOCKER_REQUIRED:
+        pytest.fail("there is no Go on the PATH to build the load with")
+    if not find_go():
+        pytest.skip("there is no Go on the PATH to build the load with (REQUIRE_DOCKER=1 makes this an error)")
+    return build(tmp_path_factory.mktemp("load"))
+
+
+@pytest.fixture(scope="module")
+def on_docker(make_service: Callable[..., Service]) -> Service:
+    return deployed(make_service("docker"))
+
+
+@pytest.fixture(scope="module")
+def on_processes(make_service: Callable[..., Service]) -> Service:
+    return deployed(make_service("process", database="sqlite"))
+
+
+def deployed(service: Service) -> Service:
+    add_routes(service.folder)
+    service.commit("Add routes that are slow")
+    service.deploy()
+    return service
+
+
+def invoke(service: Service, task: str, *options: str) -> None:
+    done = service.invoke(task, "--env=staging", *options)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def release(service: Service) -> str:
+    return str(service.status()["release"]["id"])
+
+
+def switch_under_load(service: Service, client: Path) -> Report:
+    """What a load counts during all switches, each of which has another release serve."""
+    with Load(client, service.port, CONNECTIONS, f"-slow={SLOW}", "-ids") as load:
+        before = release(service)
+        for task, *options in SWITCHES:
+            invoke(service, task, *options)
+            after = release(service)
+            assert after != before
+            before = after
+        return load.report()
+
+
+def orders_by_api(service: Service) -> set[str]:
+    """The ids of all orders, page by page."""
+    found: set[str] = set()
+    connection = http.client.HTTPConnection("127.0.0.1", service.port, timeout=30)
+    cursor = ""
+    while True:
+        connection.request("GET", f"/v1/orders?limit=100{cursor}")
+        page = json.loads(connection.getresponse().read())
+        found |= {order["id"] for order in page["items"]}
+        if not page.get("next_cursor"):
+            connection.close()
+            return found
+        cursor = f"&cursor={page['next_cursor']}"
+
+
+def orders_in_database(service: Service) -> set[str]:
+    """The ids of all orders, as the database has them."""
+    name = service.folder.name
+    query = ("psql", f"--username={name}", f"--dbname={name}", "--tuples-only", "--no-align", "--command")
+    done = service.invoke("exec", "--env=staging", "--service=database", "--", *query, "SELECT id FROM orders")
+    assert done.returncode == 0, done.stderr
+    return set(done.stdout.split())
+
+
+def answered(service: Service) -> str:
+    """The log level of whoever answers now."""
+    answer = service.get(LEVEL)
+    return str(answer.body) if answer.status == 200 else f"status {answer.status}"
+
+
+def wait_for(true: Callable[[], bool]) -> None:
+    """Return as soon as it is true; the bound is for a test that hangs."""
+    pause = threading.Event()
+    for _ in range(1200):
+        if true():
+            return
+        pause.wait(0.05)
+    raise AssertionError("it did not come true within a minute")
+
+
+@pytest.mark.docker
+def test_switches_behind_the_edge_lose_no_request_and_no_order(on_docker: Service, load_client: Path) -> None:
+    report = switch_under_load(on_docker, load_client)
+
+    assert report.reasons == {}
+    assert report.total.lost == 0
+    assert report.created
+    assert set(report.created) - orders_in_database(on_docker) == set()
+
+
+def test_switches_between_processes_lose_no_request_and_no_order(on_processes: Service, load_client: Path) -> None:
+    report = switch_under_load(on_processes, load_client)
+
+    assert report.reasons == {}
+    assert report.total.lost == 0
+    assert report.created
+    assert set(report.created) - orders_by_api(on_processes) == set()
+
+
+@pytest.mark.parametrize(
+    "target", [pytest.param("on_docker", marks=pytest.mark.docker), pytest.param("on_processes", id="on_processes")]
+)
+def test_a_request_that_the_switch_finds_in_flight_is_finished_by_the_former_release(
+    target: str, request: pytest.FixtureRequest
+) -> None:
+    service: Service = request.getfixturevalue(target)
+    former = answered(service)
+    new = "debug"
+    connection = http.client.HTTPConnection("127.0.0.1", service.port, timeout=60)
+    connection.putrequest("POST", HOLD)
+    connection.putheader("Content-Length", "2")
+    connection.endheaders()
+    connection.send(b"a")
+
+    command = service.command("deploy", "--env=staging", f"--set=LOG_LEVEL={new}")
+    deploy = subprocess.Popen(
+        command, cwd=service.folder, env=service.environment(), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
+    try:
+        wait_for(lambda: answered(service) == new or deploy.poll() is not None)
+        assert deploy.poll() is None, "the deploy did not wait for the request"
+        connection.send(b"z")
+        answer = connection.getresponse()
+        assert (answer.status, answer.read().decode()) == (200, former)
+        assert deploy.wait(timeout=60) == 0
+    finally:
+        connection.close()
+        deploy.kill()
+        deploy.wait()
+
+
+@pytest.mark.docker
+def test_an_edge_that_is_restarted_finds_the_live_slot_by_itself(on_docker: Service) -> None:
+    invoke(on_docker, "deploy", f"--set=LOG_LEVEL={FORMER}")
+    before = on_docker.get("/version").body, answered(on_docker), release(on_docker)
+
+    assert docker("restart", "--time=0", f"{on_docker.folder.name}-staging-edge-1").returncode == 0
+    wait_for(lambda: on_docker.get("/readyz").status == 200)
+
+    assert (on_docker.get("/version").body, answered(on_docker), release(on_docker)) == before
+
+
+def test_a_load_counts_what_is_lost(on_processes: Service, load_client: Path) -> None:
+    """Else a count of zero would say nothing."""
+    with Load(load_client, on_processes.port, CONNECTIONS) as load:
+        invoke(on_processes, "down")
+        report = load.report()
+
+    assert report.total.lost > 0
+    assert sum(report.reasons.values()) == report.total.lost
+
+
+def test_the_load_is_formatted_and_vetted() -> None:
+    folder = Path(__file__).resolve().parents[1] / "bench" / "load"
+    if not find_go():
+        pytest.skip("there is no Go on the PATH")
+
+    assert git(folder, "ls-files", "*.go")
+    assert subprocess.run(["gofmt", "-l", "."], cwd=folder, capture_output=True, text=True, check=True).stdout == ""
+    assert subprocess.run(["go", "vet", "./..."], cwd=folder, capture_output=True, check=False).returncode == 0
