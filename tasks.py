@@ -20,7 +20,7 @@ ROOT = Path(__file__).resolve().parent
 FORWARDED = ("deploy", "rollback", "status", "logs", "down")
 GROUPS = {
     "Try it": ["demo", *FORWARDED],
-    "Judge it": ["test", "lint"],
+    "Judge it": ["test", "lint", "bench"],
     "Maintain it": ["lock", "stand-ins"],
 }
 
@@ -46,12 +46,20 @@ def lint(c: Context) -> None:
     checks = (
         ("ruff", "format", "--check", "."),
         ("ruff", "check", "."),
-        ("mypy", "service_tasks", "maintain", "tests", "tasks.py"),
+        ("mypy", "service_tasks", "maintain", "bench", "tests", "tasks.py"),
     )
     for check in checks:
         status = subprocess.run([sys.executable, "-m", *check], cwd=ROOT, check=False).returncode
         if status:
             leave(status)
+
+
+@service_task(help={"quick": "one run of each and 4 switches, printed, nothing written"})
+def bench(c: Context, quick: bool = False) -> None:
+    """Measure deploys beside two other ways, and write docs/performance.md (ten minutes, needs Docker and Go)."""
+    from bench.run import run_bench
+
+    leave(run_bench(quick))
 
 
 @service_task(help={"upgrade": "raise Go modules and Python packages to their newest versions first"})
@@ -97,4 +105,4 @@ def _forwarded(name: str) -> Task[Callable[..., Any]]:
 
 
 command_line.install(GROUPS)
-ns = Collection(demo, test, lint, lock, stand_ins, *(_forwarded(name) for name in FORWARDED))
+ns = Collection(demo, test, lint, bench, lock, stand_ins, *(_forwarded(name) for name in FORWARDED))

@@ -74,7 +74,8 @@ func summarise(workers []*worker, p *phases, start time.Time) report {
 	return result
 }
 
-// count expects samples in the order of their ends. Quantiles are of the requests that were answered as they should be.
+// count expects samples in the order of their ends. Quantiles are of the requests that were answered as they should be,
+// without those that are slow on purpose.
 func count(samples []sample, from, until time.Time) figures {
 	f := figures{Seconds: until.Sub(from).Seconds()}
 	var took []float64
@@ -88,7 +89,9 @@ func count(samples []sample, from, until time.Time) figures {
 			f.Lost++
 			continue
 		}
-		took = append(took, milliseconds(s.took))
+		if !s.slow {
+			took = append(took, milliseconds(s.took))
+		}
 		f.LongestGap = max(f.LongestGap, milliseconds(s.end.Sub(last)))
 		last = s.end
 	}

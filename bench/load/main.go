@@ -22,11 +22,13 @@ import (
 	"time"
 )
 
-// sample is one request: when it ended, how long it took and whether it was answered as it should be.
+// sample is one request: when it ended, how long it took, whether it was answered as it should be, and whether it asked
+// for what is slow on purpose.
 type sample struct {
 	end  time.Time
 	took time.Duration
 	ok   bool
+	slow bool
 }
 
 // report is the JSON document: the figures of the whole load, of its phases, and what the watcher saw.
@@ -118,7 +120,7 @@ func (w *worker) work(ctx context.Context) {
 		start := time.Now()
 		reason := w.request(n)
 		end := time.Now()
-		w.samples = append(w.samples, sample{end: end, took: end.Sub(start), ok: reason == ""})
+		w.samples = append(w.samples, sample{end: end, took: end.Sub(start), ok: reason == "", slow: w.slow(n)})
 		if reason != "" {
 			w.reasons[reason]++
 			time.Sleep(afterLoss)
@@ -127,13 +129,15 @@ func (w *worker) work(ctx context.Context) {
 	}
 }
 
+func (w *worker) slow(n int) bool { return n%10 == 9 && w.options.slowPath != "" }
+
 // request makes one request and says why it is lost, or nothing. It does not end with the load: whoever asks for a
 // stop still waits for what is under way.
 func (w *worker) request(n int) string {
 	method, path, wanted := http.MethodGet, "/v1/orders?limit=1", http.StatusOK
 	var body io.Reader
 	switch {
-	case n%10 == 9 && w.options.slowPath != "":
+	case w.slow(n):
 		path = w.options.slowPath
 	case n%2 == 0:
 		method, path, wanted = http.MethodPost, "/v1/orders", http.StatusCreated

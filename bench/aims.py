@@ -1,0 +1,63 @@
+"""The figures to reach, and what was measured of each."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Aim:
+    """One figure: it is reached where `measured` is at most `limit`, or at least, with `least`."""
+
+    what: str
+    limit: float
+    measured: float
+    unit: str
+    least: bool = False
+
+    @property
+    def reached(self) -> bool:
+        """Whether the aim was met."""
+        return self.measured >= self.limit if self.least else self.measured <= self.limit
+
+    def row(self) -> list[str]:
+        """The cells of its line in the table."""
+        sign = "≥" if self.least else "≤"
+        aim = "0" if self.limit == 0 else f"{sign} {self.shown(self.limit)}"
+        return [self.what, aim, self.shown(self.measured), "yes" if self.reached else "**no**"]
+
+    def shown(self, value: float) -> str:
+        """A value with its unit, in as many figures as it deserves."""
+        if self.unit == "s":
+            return f"{value:.2f} s"
+        if self.unit == "ms":
+            return f"{value * 1000:.0f} ms"
+        if self.unit == "MB":
+            return f"{value / 1e6:.1f} MB"
+        return f"{value:,.0f}{self.unit}"
+
+
+def aims(document: Mapping[str, Any]) -> list[Aim]:
+    """All of them, from the document of a run."""
+    ways, alone = document["ways"], document["invoke"]
+    change, many, tasks = ways["invoke"]["change"], alone["many"], alone["tasks"]
+    times = ways["article"]["change"]["total_s"] / change["total_s"]
+    sizes = document["images"]
+    return [
+        Aim("deploy a one-line change, all steps", 5, change["total_s"], "s"),
+        Aim("deploy a one-line change until the new code serves", 3.5, change["serving_s"], "s"),
+        Aim("times faster than the article's way", 15, times, "", least=True),
+        Aim(f"requests lost in {many['switches']} switches, {many['connections']} connections", 0, many["lost"], ""),
+        Aim("service ready → deploy knows", 0.1, alone["deploy"]["ready_to_known_s"], "ms"),
+        Aim("service ends at its start → cause on screen", 1, alone["crash_to_cause_s"], "s"),
+        Aim("rollback", 3, tasks["rollback_s"], "s"),
+        Aim("deploy of nothing new", 2, tasks["nothing_new_s"], "s"),
+        Aim("the tool's own share of a deploy", 1, alone["deploy"]["overhead_s"], "s"),
+        Aim("`./inv --list`", 0.4, tasks["list_s"], "s"),
+        Aim("`copier copy`, no network", 3, document["copier_s"], "s"),
+        Aim("image without a database", 12e6, sizes["none"], "MB"),
+        Aim("image with PostgreSQL", 32e6, sizes["postgres"], "MB"),
+        Aim("layers that travel on a code change", 1, alone["changed"]["layers"], ""),
+    ]

@@ -1,0 +1,165 @@
+"""docs/performance.md and its picture, made of docs/performance.json: `python -m bench.report` makes them again."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from maintain.rendering import ROOT
+
+from .aims import aims
+from .picture import draw
+
+FOLDER = ROOT / "docs"
+DATA, TEXT, PICTURE = FOLDER / "performance.json", FOLDER / "performance.md", FOLDER / "pictures" / "performance.svg"
+WAYS = {
+    "article": "article's way",
+    "compose": "Compose at its best",
+    "invoke": "`invoke deploy`",
+}
+
+INTRODUCTION = """\
+# Performance
+
+Measured on {measured} in one run of {minutes} minutes, three ways side by side, with the same service (PostgreSQL), the
+same base images and the same load:
+
+```
+./inv bench             # measures all of it, writes this page, its data and its picture
+./inv bench --quick     # one run of each and 4 switches, printed, nothing written
+```
+
+- **article's way**: a two-stage Dockerfile without build caches, `docker compose up --detach --build --wait`, one
+  container, a health check every 10 s.
+- **Compose at its best**: the same command with this template's Dockerfile (build caches) and a health check every
+  100 ms at the start.
+- **`invoke deploy`**: two slots behind the front door.
+
+![Seconds and lost requests of the three ways](pictures/performance.svg)
+"""
+
+METHOD = """\
+## How it is measured
+
+- A changed line is a string constant in the router. The clock runs from the change to the end of the command. "Serves"
+  is when a client that asks every 10 ms on a new connection got the new string; the gap is the longest time in which it
+  got no answer. Medians of {runs} runs; the article's way {article} of them, as its build takes long.
+- A switch has the same image serve with another log level, so that no build takes part. The load keeps 50 or 200
+  HTTP/1.1 connections open, each with one request at a time and 25 ms of rest, half of them POSTs that the client
+  cannot send again by itself, one in ten a GET that takes 500 ms. A connection rests 20 ms after a lost request. The
+  latencies are those of the requests that are not slow on purpose. One switch each.
+- The {switches} switches are {deploys} deploys and {rollbacks} rollbacks in a row under {connections} connections:
+  {requests} requests, {lost} lost. The longest time in which no request at all was answered was {gap:.0f} ms.
+- "Service ready → deploy knows": from the service's log line `listening`, by the engine's clock, to the end of the step
+  `healthy`.
+- "The tool's own share": the whole command, less every call of `go` and `docker`, less the time from the end of
+  `compose up` until the service listens, less the steps `drain` and `retire`. Talking to the engine and to the front
+  door and waiting for its probe are part of it, and so is Python's start.
+- The service of the two other ways stops at once (`DRAIN_LEAD=0s`); the 2 s of its default would make their gap longer.
+- Images are as the engine counts them, uncompressed. A layer's bytes are those after gzip.
+
+## What to keep in mind
+
+- Two cores are shared by the load, the database, the front door, the service and the builds. Latencies under
+  {connections} connections say how busy the machine is, more than how fast the service is; compare columns, not
+  machines.
+- Go's caches are full, on the host and in the builder of *Compose at its best*. A first build takes minutes in any way.
+- On a machine with stand-ins the Alpine image is a Debian one; it costs the article's way nothing but disk.
+- The load is on the same machine and over loopback. A network adds its own losses, which no deploy can prevent.
+"""
+
+
+def write(document: Mapping[str, Any]) -> None:
+    """Write the data, the page and the picture."""
+    DATA.write_text(json.dumps(document, indent=2) + "\n", encoding="utf-8")
+    TEXT.write_text(page(document), encoding="utf-8")
+    PICTURE.write_text(draw(document), encoding="utf-8")
+
+
+def page(document: Mapping[str, Any]) -> str:
+    """The page as Markdown."""
+    introduction = INTRODUCTION.format(measured=document["measured"], minutes=round(document["seconds"] / 60))
+    parts = [introduction, _side_by_side(document), _aims(document), _steps(document), _method(document)]
+    return "\n".join([*parts, _machine(document)])
+
+
+def _side_by_side(document: Mapping[str, Any]) -> str:
+    ways = [document["ways"][name] for name in WAYS]
+    rows = [
+        ["one changed line until all is done", *(f"{way['change']['total_s']:.1f} s" for way in ways)],
+        ["one changed line until it serves", *(f"{way['change']['serving_s']:.1f} s" for way in ways)],
+        ["longest time without an answer", *(_short(way["change"]["gap_s"]) for way in ways)],
+    ]
+    for number in map(str, document["connections"]):
+        switches = [way["switches"][number] for way in ways]
+        rows += [
+            [f"lost in one switch, {number} connections", *(f"{s['lost']:,} of {s['requests']:,}" for s in switches)],
+            [f"p50 / p99 before, {number} connections", *(_latencies(s["before"]) for s in switches)],
+            [f"p50 / p99 while it switches, {number} connections", *(_latencies(s["switch"]) for s in switches)],
+        ]
+    return "## Side by side\n\n" + _table(["", *WAYS.values()], rows)
+
+
+def _aims(document: Mapping[str, Any]) -> str:
+    found = aims(document)
+    text = "## Aims\n\n" + _table(["figure", "aim", "measured", "reached"], [aim.row() for aim in found])
+    missed = [aim.what for aim in found if not aim.reached]
+    changed, images = document["invoke"]["changed"], document["images"]
+    text += f"\nShort of the aim: {'; '.join(missed)}.\n" if missed else "\nAll of them are reached.\n"
+    return text + (
+        f"\nOn a code change {changed['layers']} of {changed['of']} layers of the image is new: "
+        f"{changed['compressed_bytes'] / 1e6:.1f} MB compressed. With SQLite the image has {images['sqlite'] / 1e6:.1f}"
+        " MB.\n"
+    )
+
+
+def _steps(document: Mapping[str, Any]) -> str:
+    seconds = document["invoke"]["deploy"]["steps_s"]
+    rows = [[f"`{name}`", f"{value:.2f}"] for name, value in seconds.items()]
+    return "## Where the seconds of a deploy are\n\n" + _table(["step", "seconds"], rows)
+
+
+def _method(document: Mapping[str, Any]) -> str:
+    many = document["invoke"]["many"]
+    return METHOD.format(
+        runs=document["ways"]["invoke"]["change"]["runs"],
+        article=document["ways"]["article"]["change"]["runs"],
+        switches=many["switches"],
+        deploys=many["switches"] - many["rollbacks"],
+        rollbacks=many["rollbacks"],
+        connections=many["connections"],
+        requests=f"{many['requests']:,}",
+        lost=many["lost"],
+        gap=many["longest_gap_ms"],
+    )
+
+
+def _machine(document: Mapping[str, Any]) -> str:
+    rows = [[name, value] for name, value in document["machine"].items()]
+    rows.append(["load before the run", str(document["load_before"])])
+    return "## The machine\n\n" + _table(["", ""], rows)
+
+
+def _short(seconds: float) -> str:
+    return f"{seconds:.2f} s" if seconds >= 1 else f"{seconds * 1000:.0f} ms"
+
+
+def _latencies(figures: Mapping[str, float]) -> str:
+    return f"{figures['p50_ms']:.0f} / {figures['p99_ms']:.0f} ms"
+
+
+def _table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    lines = ["| " + " | ".join(row) + " |" for row in (headings, ["---"] * len(headings), *rows)]
+    return "\n".join(lines).replace("|  |", "| |").replace("| --- ", "|---").replace("---|---", "---|---") + "\n"
+
+
+def main() -> int:
+    """Make the page and the picture of the data that are there."""
+    write(json.loads(DATA.read_text(encoding="utf-8")))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

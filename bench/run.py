@@ -1,0 +1,126 @@
+"""`./inv bench`: all ways in one run on this machine, and the documents that show it."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import tempfile
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from maintain.base_images import OFFICIAL, choose
+from maintain.stand_ins import runtimes_present
+
+from . import load_client, machine, ours, report, sizes
+from .measure import measure_way
+from .service import BenchError, Service, make_service, remove_images
+from .ways import Invoke, Way, article_way, compose_way
+
+CONNECTIONS = (50, 200)
+SWITCHES = 20
+RUNS = 5
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How often everything is measured. The article's way is changed once: it takes more than a minute."""
+
+    quick: bool
+
+    @property
+    def runs(self) -> int:
+        """Runs that a median is taken of."""
+        return 1 if self.quick else RUNS
+
+    @property
+    def switches(self) -> int:
+        """Switches of the long load."""
+        return 4 if self.quick else SWITCHES
+
+
+def run_bench(quick: bool) -> int:
+    """Measure, and write the documents unless it was a quick run; gives the exit status."""
+    choice = choose("docker")
+    if "no Docker engine" in choice.reason or not load_client.find_go():
+        print("error: the benchmarks need a Docker engine and Go on the PATH", file=sys.stderr)
+        return 3
+    images = {"RUNTIME_IMAGE": runtimes_present().get("alpine", "alpine:3.22"), **OFFICIAL, **choice.images}
+    started = time.monotonic()
+    try:
+        document = _measure(Plan(quick), images, choice.images)
+    except BenchError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    document["seconds"] = round(time.monotonic() - started)
+    if quick:
+        print(json.dumps(document, indent=2))
+    else:
+        report.write(document)
+    return 0
+
+
+def _measure(plan: Plan, images: Mapping[str, str], settings: Mapping[str, str]) -> dict[str, Any]:
+    document: dict[str, Any] = {
+        "measured": time.strftime("%Y-%m-%d", time.gmtime()),
+        "machine": machine.describe(settings),
+        "load_before": round(os.getloadavg()[0], 2),
+        "connections": list(CONNECTIONS),
+        "ways": {},
+    }
+    with tempfile.TemporaryDirectory() as folder:
+        base = Path(folder)
+        client = load_client.build(base)
+        service = make_service(base, settings)
+        try:
+            for name, way in _ways(service, base, images).items():
+                document["ways"][name] = _one_way(way, client, plan, base, document)
+        finally:
+            remove_images(service.name)
+        _say("images")
+        document["images"] = sizes.measure_images(base, settings)
+        document["copier_s"] = sizes.measure_copier(base, max(plan.runs, 3))
+    return document
+
+
+def _ways(service: Service, base: Path, images: Mapping[str, str]) -> dict[str, Way]:
+    return {
+        "article": article_way(service, base, images),
+        "compose": compose_way(service, base, images),
+        "invoke": Invoke(service),
+    }
+
+
+def _one_way(way: Way, client: Path, plan: Plan, base: Path, document: dict[str, Any]) -> dict[str, Any]:
+    """Bring a way up, measure it, take it down."""
+    _say(way.title)
+    try:
+        way.prepare()
+        runs = 1 if "article" in way.title else plan.runs
+        figures = measure_way(way, client, runs, CONNECTIONS, _say)
+        if isinstance(way, Invoke):
+            document["invoke"] = _alone(way, client, plan, base)
+        return figures
+    finally:
+        way.take_down()
+
+
+def _alone(way: Invoke, client: Path, plan: Plan, base: Path) -> dict[str, Any]:
+    """What is measured of `invoke deploy` alone."""
+    figures: dict[str, Any] = {"deploy": ours.measure_deploys(way, base, plan.runs)}
+    figures["changed"] = sizes.measure_changed_layers(way.service)
+    figures["many"] = ours.measure_many_switches(way, client, plan.switches, max(CONNECTIONS), _say)
+    figures["tasks"] = ours.measure_small_tasks(way, plan.runs)
+    figures["crash_to_cause_s"] = ours.measure_crash(way, plan.runs)
+    return figures
+
+
+def _say(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)
+
+
+if __name__ == "__main__":
+    sys.exit(run_bench("--quick" in sys.argv))

@@ -1,0 +1,161 @@
+"""The ways of deploying that are measured side by side, all with the same service and the same base images."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Protocol
+
+from .service import ENV, Run, Service, run
+
+PASSWORD = "bench-password"
+ARTICLE = """\
+FROM {go} AS builder
+WORKDIR /app
+COPY go.mod go.sum ./
+RUN go mod download
+COPY . .
+RUN go build -o main ./cmd/{name}
+
+FROM {runtime}
+WORKDIR /root/
+COPY --from=builder /app/main .
+CMD ["./main"]
+"""
+"""The two-stage Dockerfile of many articles: its layers are cached, Go's own caches are not."""
+
+SLOW_PROBE = {"interval": "10s", "timeout": "3s", "retries": 3}
+FAST_PROBE = {"interval": "5s", "timeout": "3s", "retries": 3, "start_period": "60s", "start_interval": "100ms"}
+
+
+class Way(Protocol):
+    """A way to deploy: `deploy` takes the code as it is, `switch` only another log level."""
+
+    title: str
+    service: Service
+
+    def prepare(self) -> None:
+        """Bring the service up for the first time."""
+
+    def deploy(self) -> Run:
+        """Deploy the code as it is."""
+
+    def switch(self, level: str) -> Run:
+        """Have the same code serve with another log level, without a build."""
+
+    def take_down(self) -> None:
+        """Remove all of it, data included."""
+
+
+class Invoke:
+    """`invoke deploy`: two slots behind a front door."""
+
+    title = "invoke deploy"
+
+    def __init__(self, service: Service) -> None:
+        self.service = service
+
+    def prepare(self) -> None:
+        """The first deploy brings the stack up."""
+        self.deploy()
+
+    def deploy(self) -> Run:
+        """One command."""
+        return self.service.invoke("deploy", f"--env={ENV}", "--json")
+
+    def switch(self, level: str) -> Run:
+        """A deploy of another value."""
+        return self.service.invoke("deploy", f"--env={ENV}", f"--set=LOG_LEVEL={level}", "--json")
+
+    def rollback(self) -> Run:
+        """Return to the former release."""
+        return self.service.invoke("rollback", f"--env={ENV}", "--json")
+
+    def take_down(self) -> None:
+        """Down with its data."""
+        self.service.invoke("down", f"--env={ENV}", "--volumes", "--yes")
+
+
+class Compose:
+    """`docker compose up --wait` with one container of the service, which has the published port itself."""
+
+    def __init__(
+        self, title: str, service: Service, images: Mapping[str, str], probe: Mapping[str, Any], article: bool
+    ) -> None:
+        self.title = title
+        self.service = service
+        self._project = service.folder.parent.name
+        self._file = service.folder / "docker-compose.bench.json"
+        binary = "./main" if article else "/app"
+        self._migrate = ["./main", "migrate"] if article else ["migrate"]
+        dockerfile = "Dockerfile"
+        if article:
+            dockerfile = "Dockerfile.article"
+            text = ARTICLE.format(go=images["GO_IMAGE"], runtime=images["RUNTIME_IMAGE"], name=service.name)
+            (service.folder / dockerfile).write_text(text, encoding="utf-8")
+        build = {"context": ".", "dockerfile": dockerfile, "args": {"GO_IMAGE": images["GO_IMAGE"]}}
+        health = {"test": ["CMD", binary, "healthcheck"], **probe}
+        self._file.write_text(json.dumps(self._document(build, health, images["POSTGRES_IMAGE"])), encoding="utf-8")
+
+    def prepare(self) -> None:
+        """Build, migrate, bring up."""
+        self._compose("build")
+        self._compose("run", "--rm", "app", *self._migrate)
+        self._compose("up", "--detach", "--wait")
+
+    def deploy(self) -> Run:
+        """One command, as above in the documentation of Compose."""
+        return self._compose("up", "--detach", "--build", "--wait", "app")
+
+    def switch(self, level: str) -> Run:
+        """Compose recreates the container, as its environment has changed."""
+        return self._compose("up", "--detach", "--no-build", "--wait", "app", level=level)
+
+    def take_down(self) -> None:
+        """Down with its data."""
+        self._compose("down", "--volumes", "--timeout", "5")
+
+    def _compose(self, *words: str, level: str = "info") -> Run:
+        command = ["docker", "compose", "--project-name", self._project, "--file", self._file.name, *words]
+        return run(command, self.service.folder, {**os.environ, "LEVEL": level})
+
+    def _document(self, build: dict[str, Any], health: dict[str, Any], database: str) -> dict[str, Any]:
+        name = self.service.name
+        app = {
+            "build": build,
+            "image": f"{name}-{self._project}:latest",
+            "ports": [f"127.0.0.1:{self.service.port}:8080"],
+            "environment": {
+                "APP_ENV": ENV,
+                "HTTP_PORT": "8080",
+                # It stops at once: the two seconds that it waits by default would only make this way look worse.
+                "DRAIN_LEAD": "0s",
+                "LOG_LEVEL": "${LEVEL}",
+                "DATABASE_URL": f"postgres://{name}@database:5432/{name}?sslmode=disable",
+                "DATABASE_PASSWORD": PASSWORD,
+            },
+            "depends_on": {"database": {"condition": "service_healthy"}},
+            "healthcheck": health,
+            "stop_grace_period": "30s",
+        }
+        probe = ["CMD", "pg_isready", "--quiet", "--host=127.0.0.1", f"--username={name}"]
+        store = {
+            "image": database,
+            "environment": {"POSTGRES_USER": name, "POSTGRES_DB": name, "POSTGRES_PASSWORD": PASSWORD},
+            "healthcheck": {"test": probe, "interval": "1s", "timeout": "3s", "retries": 60},
+        }
+        return {"services": {"app": app, "database": store}}
+
+
+def article_way(service: Service, base: Path, images: Mapping[str, str]) -> Compose:
+    """As the articles show it."""
+    copy = service.copy(base / f"{service.name}-article" / service.name)
+    return Compose("article: two-stage build, compose up --wait", copy, images, SLOW_PROBE, article=True)
+
+
+def compose_way(service: Service, base: Path, images: Mapping[str, str]) -> Compose:
+    """Compose at its best: the template's own Dockerfile with caches, and a fast probe."""
+    copy = service.copy(base / f"{service.name}-compose" / service.name)
+    return Compose("compose at its best: cached build, fast probe", copy, images, FAST_PROBE, article=False)
