@@ -62,16 +62,21 @@ class Service:
         assert done.returncode == 0, done.stdout + done.stderr
         return done
 
-    def interrupt_at(self, step: str, *words: str) -> subprocess.CompletedProcess[str]:
-        """Run a task and press Ctrl-C as soon as the line of a step appears."""
-        process = subprocess.Popen(
+    def start(self, *words: str) -> subprocess.Popen[str]:
+        """Start a task and let it run, with its output as it comes."""
+        return subprocess.Popen(
             self.command(*words),
             cwd=self.folder,
             env={**self.environment(), "PYTHONUNBUFFERED": "1"},
+            stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
         )
+
+    def interrupt_at(self, step: str, *words: str) -> subprocess.CompletedProcess[str]:
+        """Run a task and press Ctrl-C as soon as the line of a step appears."""
+        process = self.start(*words)
         assert process.stdout
         seen = next((line for line in process.stdout if f" {step} " in line), None)
         process.send_signal(signal.SIGINT)

@@ -62,10 +62,10 @@ def project(folder: Path, database: str = "postgres", development: bool = False)
     return ComposeProject(folder, folder.parent / "state" / "orders-staging", settings, configuration)
 
 
-def release() -> Release:
-    """A release that is about to be started in the green slot."""
+def release(of: ComposeProject) -> Release:
+    """A release that is about to be started."""
     info = BuildInfo("orders", "staging", "v1.2.3", "0123abc" * 5, "2026-01-02T03:04:05Z")
-    return new_release(info, "green", IMAGE, "hash")
+    return new_release(info, IMAGE, of.configuration, "hash")
 
 
 def read(path: Path) -> Any:
@@ -75,9 +75,10 @@ def read(path: Path) -> Any:
 
 def slot_document(of: ComposeProject) -> tuple[Release, Any]:
     """The additions for the green slot."""
-    made = release()
+    made = release(of)
     of.write_stack()
-    of.write_slot("green", made, IMAGE)
+    of.keep_release(made)
+    of.write_slot("green", made.id)
     return made, read(of.slot_file("green"))
 
 

@@ -242,13 +242,7 @@ def test_ctrl_c_leaves_the_former_release(service: Service, step: str) -> None:
 
 def test_a_deployer_that_is_killed_leaves_the_former_release_and_the_next_deploy_converges(service: Service) -> None:
     with same_release_serves(service), serving_does(service, HANG):
-        process = subprocess.Popen(
-            service.command("deploy", "--env=staging"),
-            cwd=service.folder,
-            env={**service.environment(), "PYTHONUNBUFFERED": "1"},
-            stdout=subprocess.PIPE,
-            text=True,
-        )
+        process = service.start("deploy", "--env=staging")
         assert process.stdout
         next(line for line in process.stdout if " start " in line)
         process.kill()

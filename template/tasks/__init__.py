@@ -7,24 +7,33 @@ from pathlib import Path
 
 from invoke.collection import Collection
 
-from . import build, command_line, deploy, env, local, quality
+from . import build, command_line, deploy, drill, env, local, maintenance, quality
 from .engine.paths import ROOT
 
 GROUPS = {
     "Work": ["dev", "test", "lint", "doctor"],
     "Build": ["build", "image"],
     "Deploy": ["deploy", "rollback", "up", "down"],
-    "Watch": ["status", "health", "logs", "exec"],
+    "Watch": ["status", "history", "health", "logs", "exec"],
+    "Operate": [
+        "maintenance",
+        "drill.kill",
+        "drill.pause",
+        "drill.latency",
+        "drill.restart-database",
+        "drill.redeploy",
+    ],
     "Configure": ["env.check", "env.diff", "env.show"],
 }
 
 
 def _collection() -> Collection:
     root = Collection()
-    for module in (build, deploy, local, quality):
+    for module in (build, deploy, local, maintenance, quality):
         for task in Collection.from_module(module).tasks.values():
             root.add_task(task)
-    root.add_collection(Collection.from_module(env), "env")
+    for name, module in (("env", env), ("drill", drill)):
+        root.add_collection(Collection.from_module(module), name)
     own = ROOT / "tasks_local.py"
     if own.exists():
         root.add_collection(_load(own), "local")

@@ -12,15 +12,23 @@ from .cli import ENV, JSON, Session, leave, service_task, session
 from .engine import deployment
 from .engine.configuration import GENERATED, Configuration
 from .engine.console import print_json, table
+from .engine.deployment import Deployer
 from .engine.errors import UsageFault
 from .engine.lock import deploy_lock
 from .engine.paths import state_home
+from .engine.plan import Plan, plan_deploy, plan_rollback
+from .engine.releases import Deployment, good
 from .engine.settings import parse_seconds
-from .engine.source import read_build_info
+from .engine.source import BuildInfo, migrations_unknown_to, read_build_info
 from .engine.status import read_status
 from .engine.target import Target, fetch_json
 from .engine.targets import make_target
-from .env import report
+from .env import counted, report
+
+SET = {"set": "NAME=VALUE, stronger than the environment's files; may be given more than once"}
+TIMEOUT = {"timeout": "seconds that the release has to become healthy"}
+LOCK_WAIT = {"lock_wait": "seconds to wait for another deploy to end (default: 0)"}
+PLAN = {"plan": "show what would change, and change nothing"}
 
 
 @service_task(
@@ -28,34 +36,90 @@ from .env import report
     help={
         **ENV,
         **JSON,
-        "set": "NAME=VALUE, stronger than the environment's files; may be given more than once",
-        "timeout": "seconds that the new release has to become healthy",
+        **SET,
+        **TIMEOUT,
+        **LOCK_WAIT,
+        **PLAN,
+        "edge": "make the front door anew first, which breaks connections for a moment",
     },
 )
 def deploy(
-    c: Context, env: str = "dev", set_: Sequence[str] | None = None, timeout: str = "", json: bool = False
+    c: Context,
+    env: str = "dev",
+    set_: Sequence[str] | None = None,
+    timeout: str = "",
+    lock_wait: str = "0",
+    plan: bool = False,
+    edge: bool = False,
+    json: bool = False,
 ) -> None:
     """Build, start beside the running release, wait until healthy, switch, and keep the former release."""
     s = session(c, env, json)
-    timeouts = _timeouts(s, timeout)
-    configuration = checked_configuration(s, set_ or ())
-    with deploy_lock(_state(s), f"deploy --env={env}"):
+    timeouts, wait = _timeouts(s, timeout), parse_wait(lock_wait)
+    configuration = checked_configuration(s, set_ or (), make_password=not plan)
+    info = read_build_info(s.runner, s.settings.service, env)
+    if plan:
+        _tell_plan(_deploy_plan(s, configuration, info), json)
+        return
+    with deploy_lock(_state(s), f"deploy --env={env}", wait):
         target = make_target(s.runner, s.settings, configuration)
-        info = read_build_info(s.runner, s.settings.service, env)
         s.console.title(f"Deploying {s.settings.service} {info.version} to {env} ({target.name})")
-        result = deployment.deploy(target, info, timeouts, s.console, s.runner.dry)
-    _tell(s, target, result, json)
+        if edge:
+            with s.console.step("edge"):
+                target.renew_edge()
+        deployer = Deployer(target, timeouts, s.console, s.runner.dry)
+        result = deployer.deploy(info, configuration)
+    tell(s, target, result, json)
 
 
-@service_task(help={**ENV, **JSON, "timeout": "seconds that the release has to become healthy"})
-def rollback(c: Context, env: str = "dev", timeout: str = "", json: bool = False) -> None:
-    """Return to the former release, with its own image and configuration, without a build."""
+@service_task(help={**ENV, **JSON, **TIMEOUT, **LOCK_WAIT, **PLAN, "to": "the id or version of a kept release"})
+def rollback(
+    c: Context,
+    env: str = "dev",
+    to: str = "",
+    timeout: str = "",
+    lock_wait: str = "0",
+    plan: bool = False,
+    json: bool = False,
+) -> None:
+    """Return to the former release, or another kept one, with its own image and configuration, without a build."""
     s = session(c, env, json)
-    with deploy_lock(_state(s), f"rollback --env={env}"):
-        target = make_target(s.runner, s.settings, s.environments.configuration(s.environment))
+    timeouts, wait = _timeouts(s, timeout), parse_wait(lock_wait)
+    target = make_target(s.runner, s.settings, s.environments.configuration(s.environment))
+    deployer = Deployer(target, timeouts, s.console, s.runner.dry)
+    if plan:
+        _tell_plan(_rollback_plan(s, deployer, to), json)
+        return
+    with deploy_lock(_state(s), f"rollback --env={env}", wait):
         s.console.title(f"Rolling {s.settings.service} back in {env} ({target.name})")
-        result = deployment.rollback(target, _timeouts(s, timeout), s.console, s.runner.dry)
-    _tell(s, target, result, json)
+        result = deployer.rollback(to)
+    tell(s, target, result, json)
+
+
+@service_task(help={**ENV, **JSON})
+def history(c: Context, env: str = "dev", json: bool = False) -> None:
+    """Show all deploys and rollbacks, the newest first: when, what, by whom, with which outcome."""
+    s = session(c, env, json)
+    target = make_target(s.runner, s.settings, s.environments.configuration(s.environment))
+    records = list(reversed(target.releases.read()))
+    if json:
+        print_json([record.document() for record in records])
+        return
+    kept = {record.release.id for record in records if not target.missing(record.release)}
+    rows = [
+        (
+            record.at[:19].replace("T", " "),
+            record.action,
+            record.outcome,
+            record.release.version,
+            record.release.id + (" (kept)" if record.release.id in kept else ""),
+            record.by,
+            f"{record.total:.1f} s",
+            record.reason[:60],
+        )
+        for record in records
+    ]
+    table(("when (UTC)", "action", "outcome", "version", "release", "by", "took", "why"), rows)
 
 
 @service_task(help={**ENV, **JSON})
@@ -97,21 +161,60 @@ def health(c: Context, env: str = "dev", json: bool = False) -> None:
         leave(5, f"error: {s.settings.service} in {env} is not healthy\n  what to do: status and logs show more")
 
 
-def checked_configuration(s: Session, sets: Sequence[str] = ()) -> Configuration:
+def checked_configuration(s: Session, sets: Sequence[str] = (), make_password: bool = True) -> Configuration:
     """The configuration, after the check that every deploy begins with; UsageFault with the whole report."""
     findings = s.environments.check(s.environment, sets)
     if findings:
         report(findings, sys.stderr)
         raise UsageFault(
-            f"the configuration of {s.environment.name} has {len(findings)} faults; nothing was changed",
-            remedy=f"mend them; env.check --env={s.environment.name} shows them again",
+            f"the configuration of {s.environment.name} has {counted(findings)}; nothing was changed",
+            remedy=f"mend what the table names; env.check --env={s.environment.name} shows it again",
         )
     configuration = s.environments.configuration(s.environment, sets)
-    if not _needs_password(s, configuration):
+    if not make_password or not _needs_password(s, configuration):
         return configuration
     path = s.environments.generate_password(s.environment.name)
     s.console.note(f"made a password for the database of {s.environment.name}: {GENERATED} in {path.name}")
     return s.environments.configuration(s.environment, sets)
+
+
+def parse_wait(text: str) -> float:
+    """The seconds of --lock-wait; UsageFault where it is no number."""
+    return 0 if text == "0" else parse_seconds("--lock-wait", text)
+
+
+def start_again(s: Session, target: Target) -> deployment.Result | None:
+    """Start the release that was deployed last; None where none is kept."""
+    with deploy_lock(_state(s), f"up --env={s.environment.name}"):
+        return Deployer(target, _timeouts(s, ""), s.console, s.runner.dry).resume()
+
+
+def _live(target: Target) -> Deployment | None:
+    """The last deployment of the release that serves."""
+    live = target.live_slot()
+    running = next((state.release for state in target.slots() if state.slot == live), "")
+    return next((record for record in good(target.releases.read()) if record.release.id == running), None)
+
+
+def _deploy_plan(s: Session, configuration: Configuration, info: BuildInfo) -> Plan:
+    target = make_target(s.runner, s.settings, configuration)
+    live = _live(target)
+    migrations = migrations_unknown_to(s.runner, live.release.commit if live else "")
+    return plan_deploy(target, configuration, info, live, migrations)
+
+
+def _rollback_plan(s: Session, deployer: Deployer, wanted: str) -> Plan:
+    target = deployer.target
+    deployer.records = target.releases.read()
+    release = deployer.choose(target.live_slot(), wanted)
+    return plan_rollback(target, release, _live(target), migrations_unknown_to(s.runner, release.commit))
+
+
+def _tell_plan(plan: Plan, json: bool) -> None:
+    if json:
+        print_json(plan.document())
+    else:
+        table(("plan", "nothing is changed"), plan.rows())
 
 
 def _needs_password(s: Session, configuration: Configuration) -> bool:
@@ -134,7 +237,7 @@ def _timeouts(s: Session, healthy: str) -> deployment.Timeouts:
     return deployment.Timeouts(healthy=seconds, drain=s.settings.drain_timeout)
 
 
-def _tell(s: Session, target: Target, result: deployment.Result, json: bool) -> None:
+def tell(s: Session, target: Target, result: deployment.Result, json: bool) -> None:
     if json:
         print_json(result.document(target.name))
         return
@@ -142,9 +245,9 @@ def _tell(s: Session, target: Target, result: deployment.Result, json: bool) -> 
     if s.runner.dry:
         print(f"\nNothing was changed: this was a dry run of {s.environment.name}.")
     elif result.outcome == "unchanged":
-        print(f"\nNothing to do: {result.release.version} serves already at {result.url}")
+        print(f"\nNothing to do: {result.version} serves already at {result.url}")
     else:
-        print(f"\n{result.outcome.capitalize()} {result.release.version} in {total:.1f} s: {result.url}")
+        print(f"\n{result.outcome.capitalize()} {result.version} in {total:.1f} s: {result.url}")
 
 
 def _short(answer: object) -> str:

@@ -26,7 +26,7 @@ def check(c: Context, env: str = "", json: bool = False) -> None:
     else:
         report(findings, sys.stderr)
     if findings:
-        leave(2, "" if json else f"error: {len(findings)} faults in the configuration")
+        leave(2, "" if json else f"error: {counted(findings)} in the configuration")
 
 
 @service_task(help={"one": "an environment", "two": "the environment to compare it with"})
@@ -53,6 +53,11 @@ def show(c: Context, env: str = "dev") -> None:
         line = f":{value.line}" if value and value.origin != COMMAND_LINE else ""
         rows.append((name, _cell(configuration.masked(name)), origin + line))
     table(("variable", "value", "from"), rows)
+
+
+def counted(findings: Sequence[Finding]) -> str:
+    """How many faults there are, in words."""
+    return "1 fault" if len(findings) == 1 else f"{len(findings)} faults"
 
 
 def report(findings: Sequence[Finding], file: TextIO) -> None:

@@ -7,7 +7,7 @@ import sys
 from invoke.context import Context
 
 from .cli import ENV, Session, leave, remainder, service_task, session
-from .deploy import checked_configuration, deploy
+from .deploy import checked_configuration, deploy, start_again, tell
 from .engine import watch
 from .engine.docker_target import DockerTarget
 from .engine.errors import DeployFault, UsageFault
@@ -18,17 +18,19 @@ from .engine.targets import make_target
 
 @service_task(help=ENV)
 def up(c: Context, env: str = "dev") -> None:
-    """Bring an environment up: start what stands still, deploy where nothing serves yet."""
+    """Bring an environment up: start what stands still, or deploy where nothing ever served."""
     s = session(c, env)
     target = make_target(s.runner, s.settings, checked_configuration(s))
     if target.live_slot():
-        target.check()
-        if isinstance(target, DockerTarget):
-            with s.console.step("start"):
-                target.stack.bring_up()
+        with s.console.step("start"):
+            target.bring_up()
         print(f"{s.settings.service} is up in {env}: {target.url}")
         return
-    deploy(c, env=env)
+    result = start_again(s, target) if target.deployed_before() else None
+    if result:
+        tell(s, target, result, json=False)
+    else:
+        deploy(c, env=env)
 
 
 @service_task(
@@ -55,7 +57,7 @@ def logs(c: Context, env: str = "dev", follow: bool = False, lines: str = "100")
         raise UsageFault(f'--lines "{lines}" is not a number', remedy="as in --lines=500")
     target = _target(s)
     if isinstance(target, DockerTarget):
-        options = ["--tail", lines, *(["--follow"] if follow else [])]
+        options = [*([] if sys.stdout.isatty() else ["--no-color"]), "--tail", lines, *(["--follow"] if follow else [])]
         leave(target.stack.compose_on_terminal("--profile", "*", "logs", *options, "app-blue", "app-green"))
     elif isinstance(target, ProcessTarget):
         files = [

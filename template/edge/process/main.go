@@ -3,10 +3,12 @@
 // It does what HAProxy does for the docker target: requests go to one slot, a switch takes effect from one request to
 // the next without closing a client's connection, and the requests in flight on each slot are counted.
 // It is driven over a Unix socket: GET / tells the state, PUT / replaces the slots' addresses and names the active one.
+// While the file that -maintenance names is there, every request is answered with 503.
 package main
 
 import (
 	"context"
+	_ "embed"
 	"encoding/json"
 	"errors"
 	"flag"
@@ -18,6 +20,8 @@ import (
 	"net/url"
 	"os"
 	"os/signal"
+	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -45,23 +49,33 @@ type upstream struct {
 
 // door sends every request to the active upstream.
 type door struct {
-	mu        sync.RWMutex
-	active    string
-	upstreams map[string]*upstream
+	mu          sync.RWMutex
+	active      string
+	upstreams   map[string]*upstream
+	maintenance string
 }
+
+// page is what browsers get during maintenance.
+//
+//go:embed maintenance.html
+var page []byte
+
+// probes change nothing: during maintenance the tasks get their answers, with a header that says who asks.
+var probes = []string{"/livez", "/readyz", "/startupz", "/version"}
 
 func main() {
 	listen := flag.String("listen", "127.0.0.1:8080", "address of the front door")
 	control := flag.String("control", "", "path of the control socket")
+	maintenance := flag.String("maintenance", "", "path of the file that is there during maintenance")
 	flag.Parse()
-	if err := run(*listen, *control); err != nil {
+	if err := run(*listen, *control, *maintenance); err != nil {
 		slog.Error("front door ended", "error", err)
 		os.Exit(1)
 	}
 }
 
 // run serves both listeners until SIGTERM and lets the requests under way finish.
-func run(listen, control string) error {
+func run(listen, control, maintenance string) error {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, os.Interrupt)
 	defer stop()
 	front, err := net.Listen("tcp", listen)
@@ -75,7 +89,7 @@ func run(listen, control string) error {
 	if err != nil {
 		return fmt.Errorf("listen on %s: %w", control, err)
 	}
-	d := &door{upstreams: map[string]*upstream{}}
+	d := &door{upstreams: map[string]*upstream{}, maintenance: maintenance}
 	public := &http.Server{Handler: d, ReadHeaderTimeout: 10 * time.Second, IdleTimeout: time.Minute}
 	private := &http.Server{Handler: http.HandlerFunc(d.control), ReadHeaderTimeout: 10 * time.Second}
 	failed := make(chan error, 2)
@@ -92,13 +106,26 @@ func run(listen, control string) error {
 
 // ServeHTTP passes a request on to the slot that is active at this moment.
 func (d *door) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if d.closedTo(r) {
+		closed(w, r)
+		return
+	}
 	up := d.enter()
 	if up == nil {
-		unavailable(w, "no release is serving")
+		unavailable(w, "Service Unavailable", "no release is serving", "1")
 		return
 	}
 	defer up.inFlight.Add(-1)
 	up.proxy.ServeHTTP(w, r)
+}
+
+// closedTo tells whether maintenance is on and the request is not a probe of the tasks.
+func (d *door) closedTo(r *http.Request) bool {
+	if r.Header.Get("X-Copier-Gin-Probe") != "" && slices.Contains(probes, r.URL.Path) {
+		return false
+	}
+	_, err := os.Stat(d.maintenance)
+	return err == nil
 }
 
 // enter picks the active upstream and counts the request before a switch can see the slot as idle.
@@ -172,16 +199,31 @@ func newUpstream(address string) *upstream {
 			Transport: &http.Transport{MaxIdleConnsPerHost: 256, IdleConnTimeout: time.Minute},
 			ErrorHandler: func(w http.ResponseWriter, _ *http.Request, err error) {
 				slog.Warn("slot does not answer", "address", address, "error", err)
-				unavailable(w, "the service does not answer")
+				unavailable(w, "Service Unavailable", "the service does not answer", "1")
 			},
 		},
 	}
 }
 
-// unavailable answers with a problem document (RFC 9457).
-func unavailable(w http.ResponseWriter, detail string) {
-	w.Header().Set("Content-Type", "application/problem+json")
-	w.Header().Set("Retry-After", "1")
+// closed answers during maintenance: with a page for browsers, else with a problem document.
+func closed(w http.ResponseWriter, r *http.Request) {
+	w.Header().Set("Cache-Control", "no-store")
+	if !strings.Contains(strings.ToLower(r.Header.Get("Accept")), "text/html") {
+		unavailable(w, "Maintenance", "the service is under maintenance", "120")
+		return
+	}
+	w.Header().Set("Content-Type", "text/html; charset=utf-8")
+	w.Header().Set("Retry-After", "120")
 	w.WriteHeader(http.StatusServiceUnavailable)
-	fmt.Fprintf(w, `{"title":"Service Unavailable","status":503,"detail":%q}`+"\n", detail)
+	if _, err := w.Write(page); err != nil {
+		slog.Debug("page not written", "error", err)
+	}
+}
+
+// unavailable answers with a problem document (RFC 9457), and the seconds after which a new try makes sense.
+func unavailable(w http.ResponseWriter, title, detail, seconds string) {
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", seconds)
+	w.WriteHeader(http.StatusServiceUnavailable)
+	fmt.Fprintf(w, `{"title":%q,"status":503,"detail":%q}`+"\n", title, detail)
 }

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+import shutil
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -70,15 +71,39 @@ class ComposeProject:
         write_private(self._empty_file(), "")
         if self.settings.database == "postgres":
             secret = self.configuration.secret_values().get(GENERATED, "")
-            write_private(self._database_secret(), secret, mode=0o444)
+            if secret or not self._database_secret().exists():
+                write_private(self._database_secret(), secret, mode=0o444)
         write_private(self._stack_file(), _json(self._stack_document()))
 
-    def write_slot(self, slot: str, release: Release, image: str) -> None:
-        """Write what a slot and its migration get; secrets go into files of their own, one folder a release."""
+    def keep_release(self, release: Release) -> None:
+        """Keep what a release gets, so that it can be started again as it was; secrets go into files of their own."""
         folder = self.secrets_folder(release.id)
         for name, value in self.configuration.secret_values().items():
             write_private(folder / name, value, mode=0o444)
-        write_private(self.slot_file(slot), _json(self._slot_document(slot, release, image)))
+        write_private(self._release_file(release.id), _json(self._service_document(release)))
+
+    def keeps(self, release: str) -> bool:
+        """Whether a release can be started again as far as its values are concerned."""
+        return self._release_file(release).exists()
+
+    def forget_all_but(self, releases: Iterable[str]) -> None:
+        """Delete the values of all releases but some."""
+        kept = set(releases)
+        for path in (self.state / "releases").glob("*.json"):
+            if path.stem not in kept:
+                shutil.rmtree(self.secrets_folder(path.stem), ignore_errors=True)
+                path.unlink()
+
+    def write_slot(self, slot: str, release: str) -> None:
+        """Write the additions with which a kept release runs in a slot; its migration gets the same."""
+        service = json.loads(self._release_file(release).read_text(encoding="utf-8"))
+        labels = {**self.labels(), "copier-gin.release": release, "copier-gin.slot": slot}
+        services = {f"app-{slot}": {**service, "labels": labels}}
+        if self.settings.database != "none":
+            services["migrate"] = service
+        folder = self.secrets_folder(release)
+        files = {name: {"file": _literal(str(folder / name))} for name in service["secrets"]}
+        write_private(self.slot_file(slot), _json({"services": services, "secrets": files}))
 
     def secrets_folder(self, release: str) -> Path:
         """The folder of a release's secrets: readable by its owner alone, mounted file by file into containers."""
@@ -98,6 +123,9 @@ class ComposeProject:
 
     def _stack_file(self) -> Path:
         return self.state / "stack.json"
+
+    def _release_file(self, release: str) -> Path:
+        return self.state / "releases" / f"{release}.json"
 
     def _empty_file(self) -> Path:
         return self.state / "empty.env"
@@ -119,23 +147,16 @@ class ComposeProject:
                 document["services"]["database"]["ports"] = [f"127.0.0.1::{DATABASE_PORT}"]
         return document
 
-    def _slot_document(self, slot: str, release: Release, image: str) -> dict[str, Any]:
+    def _service_document(self, release: Release) -> dict[str, Any]:
         secrets = sorted(self.configuration.secret_values())
-        service = {
-            "image": _literal(image),
+        return {
+            "image": _literal(release.artefact),
             "environment": {
                 **{name: _literal(value) for name, value in self._plain_values().items()},
                 **{f"{name}_FILE": f"/run/secrets/{name}" for name in secrets},
             },
             "secrets": secrets,
         }
-        labels = {**self.labels(), "copier-gin.release": release.id, "copier-gin.slot": slot}
-        services = {f"app-{slot}": {**service, "labels": labels}}
-        if self.settings.database != "none":
-            services["migrate"] = service
-        folder = self.secrets_folder(release.id)
-        files = {name: {"file": _literal(str(folder / name))} for name in secrets}
-        return {"services": services, "secrets": files}
 
     def _plain_values(self) -> Mapping[str, str]:
         """The service's values but for the ports, which are the stack's choice inside a container."""

@@ -153,7 +153,7 @@ class Environments:
         for file in self.files(environment.name):
             findings += _check_lines(file) + self._check_names(file)
         configuration = self.configuration(environment, sets)
-        findings += self._check_values(configuration)
+        findings += self._check_values(configuration) + self._check_name(configuration)
         return findings + self._check_secrets(environment) + self._check_same_keys(environment.name)
 
     def _names_file(self, name: str) -> bool:
@@ -196,6 +196,13 @@ class Environments:
                 origin = value.origin if value else self.tracked_file(configuration.environment.name).name
                 findings.append(Finding(origin, value.line if value else 0, name, message))
         return findings
+
+    def _check_name(self, configuration: Configuration) -> list[Finding]:
+        value, name = configuration.given.get("APP_ENV"), configuration.environment.name
+        if value is None or value.text in ("", name):
+            return []
+        message = f'is "{value.text}", and the binary of {name} starts in {name} only'
+        return [Finding(value.origin, value.line, "APP_ENV", message)]
 
     def _value_fault(self, configuration: Configuration, variable: Variable, value: Value | None) -> str:
         environment = configuration.environment

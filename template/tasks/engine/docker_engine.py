@@ -6,7 +6,7 @@ import io
 import os
 import tarfile
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
@@ -65,14 +65,15 @@ class Engine:
             return False
         return True
 
-    def remove_images(self, labels: Mapping[str, str]) -> None:
-        """Remove all images with these labels that no container uses."""
+    def remove_images(self, labels: Mapping[str, str], kept: Collection[str] = ()) -> None:
+        """Remove all images with these labels but those with a kept id; one that a container uses stays too."""
         from docker.errors import APIError
 
         wanted = [f"{name}={value}" for name, value in labels.items()]
         for found in self.client.images.list(filters={"label": wanted}):
-            with suppress(APIError):
-                self.client.images.remove(str(found.id), force=True)
+            for name in (found.tags or [str(found.id)]) if found.id not in kept else []:
+                with suppress(APIError):
+                    self.client.images.remove(name)
 
     def execute(self, container: Container, argv: Sequence[str]) -> str:
         """What a command in a container says; DeployFault where it fails."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,11 +14,11 @@ from .configuration import GENERATED
 from .edge import ASK, SLOTS, Edge
 from .errors import DeployFault, MissingFault, UsageFault
 from .health import HealthWatch
-from .releases import Release, ReleaseStore, from_texts, to_text
+from .releases import Deployment, Release, ReleaseStore, from_texts, good, record_name, to_text
 from .runner import Runner
 from .source import BuildInfo
 from .stack import Stack, compose_fault
-from .target import SlotState, Target, require_free_port
+from .target import SlotState, Target, migration_fault, require_free_port
 from .toolchain import find_go
 
 if TYPE_CHECKING:
@@ -40,15 +41,15 @@ class DockerReleases:
     def __init__(self, stack: Stack) -> None:
         self._stack = stack
 
-    def read(self) -> list[Release]:
+    def read(self) -> list[Deployment]:
         """All records, oldest first; none where the stack was never up."""
         edge = self._stack.find("edge")
         return from_texts(self._stack.engine.get_files(edge, RELEASES)) if edge else []
 
-    def write(self, release: Release) -> None:
+    def write(self, deployment: Deployment) -> None:
         """Keep a record."""
         edge = self._stack.require("edge")
-        self._stack.engine.put_file(edge, RELEASES, f"{release.id}.json", to_text(release))
+        self._stack.engine.put_file(edge, RELEASES, record_name(deployment), to_text(deployment))
 
 
 class DockerTarget(Target):
@@ -62,6 +63,7 @@ class DockerTarget(Target):
         self.stack = Stack(runner, project)
         self.releases: ReleaseStore = DockerReleases(self.stack)
         self.environment = project.configuration.environment
+        self.environment_name = self.environment.name
         self.port = int(project.configuration["EDGE_PORT"])
         self.url = f"http://localhost:{self.port}"
         self._flags = ("", "")
@@ -80,8 +82,7 @@ class DockerTarget(Target):
                 f"Docker Compose {wanted} or newer is needed, found {compose or 'none'}",
                 remedy="install the docker-compose-plugin package",
             )
-        if not self.stack.running("edge"):
-            require_free_port("", self.port, "EDGE_PORT")
+        self._check_port()
         self._check_disk()
         self._check_password()
         return f"engine {self.stack.engine.version()}, compose {compose}"
@@ -89,6 +90,20 @@ class DockerTarget(Target):
     def fingerprint(self) -> str:
         """A hash of values and compose files."""
         return self.project.fingerprint()
+
+    def _check_port(self) -> None:
+        edge = self.stack.find("edge")
+        if edge is None or edge.status != "running":
+            require_free_port("", self.port, "EDGE_PORT")
+            return
+        bindings = edge.attrs["NetworkSettings"]["Ports"].get("8080/tcp") or [{}]
+        published = bindings[0].get("HostPort", "")
+        if published != str(self.port):
+            raise UsageFault(
+                f"EDGE_PORT is {self.port}, and the front door that runs listens to {published or 'no port'}",
+                where=self.project.name,
+                remedy="deploy --edge makes the front door anew, which breaks connections for a moment",
+            )
 
     def _check_disk(self) -> None:
         folder = Path(str(self.stack.engine.client.info()["DockerRootDir"]))
@@ -162,7 +177,7 @@ class DockerTarget(Target):
         That is the one which the edge serves; while none is ready, as without a database, or both are, as after a
         deploy that was killed, it is the running one whose release was recorded last.
         """
-        recorded = {release.id: release.deployed_at for release in self.releases.read()}
+        recorded = {deployment.release.id: deployment.at for deployment in good(self.releases.read())}
         running = [state for state in self.slots() if state.state == "running"]
         serving = [state for state in running if state.traffic.startswith("UP")]
         candidates = serving or [state for state in running if state.release in recorded]
@@ -171,51 +186,74 @@ class DockerTarget(Target):
 
     # --- The steps of a deploy -----------------------------------------------------------------
 
-    def prepare(self, release: Release) -> None:
-        """Bring the edge and the database up where they are not, and write the slot's values."""
+    def keep(self, release: Release) -> None:
+        """Keep the release's values; its image is on the engine already."""
         if not self.runner.dry:
-            self.project.write_slot(release.slot, release, release.artefact)
+            self.project.keep_release(release)
+
+    def missing(self, release: Release) -> str:
+        """A release needs its image and its values."""
+        if not self.project.keeps(release.id):
+            return "its values are not on this machine"
+        return "" if self.stack.engine.image_exists(release.artefact) else "its image was removed"
+
+    def secret_changed(self, release: Release, name: str) -> bool:
+        """Compare with the file that the release has."""
+        kept = self.project.secrets_folder(release.id) / name
+        return not kept.exists() or kept.read_text(encoding="utf-8") != self.project.configuration[name]
+
+    def forget_all_but(self, releases: Sequence[Release]) -> None:
+        """Give back the values and images of all other releases."""
+        self.project.forget_all_but(release.id for release in releases)
+        self.stack.engine.remove_images(self.project.labels(), {release.artefact for release in releases})
+
+    def deployed_before(self) -> bool:
+        """The volume of records outlives the stack."""
+        return self.stack.engine.volume_exists(f"{self.project.name}_releases")
+
+    def renew_edge(self) -> None:
+        """Build the edge's image and recreate its container."""
+        self.stack.recreate("edge")
+
+    def bring_up(self) -> None:
+        """Bring the edge and the database up where they are not."""
         if not all(self.stack.healthy(service) for service in self.project.services):
             self.stack.bring_up()
 
-    def migrate(self, release: Release) -> str:
+    def migrate(self, release: Release, slot: str) -> str:
         """Run the migrations of the new image in a container of their own."""
+        self._write_slot(release, slot)
         if self.project.settings.database == "none":
             return "no database"
         arguments = ("run", "--rm", "--no-deps", "--no-TTY", "migrate")
-        done = self.stack.compose(*arguments, slot=release.slot, timeout=MIGRATION_SECONDS)
+        done = self.stack.compose(*arguments, slot=slot, timeout=MIGRATION_SECONDS)
         if not done.ok:
-            raise DeployFault(
-                "the migrations failed",
-                where=f"exit code {done.status}",
-                details=done.tail(),
-                remedy="mend the migration, or the database that it names",
-            )
+            raise migration_fault(done.status, done.tail())
         return (done.stdout.strip().splitlines() or [""])[-1][:100]
 
-    def start(self, release: Release) -> None:
-        """Create and start the slot's container anew, held back from traffic."""
-        self._hold(release.slot)
+    def start(self, release: Release, slot: str) -> None:
+        """Start the slot's container, held back from traffic: the one that is kept, or a new one."""
+        kept = self._container(slot)
+        if kept is not None and kept.labels.get("copier-gin.release") == release.id:
+            self._hold(slot)
+            self.runner.act(f"start {kept.name}", kept.start)
+            return
+        self._write_slot(release, slot)
+        self._hold(slot)
         arguments = ("up", "--detach", "--no-deps", "--no-build", "--force-recreate", "--pull", "never")
-        done = self.stack.compose(*arguments, f"app-{release.slot}", slot=release.slot)
+        done = self.stack.compose(*arguments, f"app-{slot}", slot=slot)
         if not done.ok:
-            raise compose_fault(f"app-{release.slot} does not start", done)
+            raise compose_fault(f"app-{slot} does not start", done)
 
-    def restart(self, release: Release) -> None:
-        """Start the stopped container of a kept release again."""
-        container = self.stack.require(f"app-{release.slot}")
-        self._hold(release.slot)
-        self.runner.act(f"start {container.name}", container.start)
-
-    def wait_healthy(self, release: Release, timeout: float) -> str:
+    def wait_healthy(self, slot: str, timeout: float) -> str:
         """Wait for the engine's events; a container that dies ends the wait at once."""
         if self._watch:
-            self._watch.wait(self.stack.require(f"app-{release.slot}"), timeout)
-        return f"app-{release.slot}"
+            self._watch.wait(self.stack.require(f"app-{slot}"), timeout)
+        return f"app-{slot}"
 
-    def admit(self, release: Release, former: str) -> None:
+    def admit(self, slot: str, former: str) -> None:
         """Let the new slot in, and once the edge serves it, give the former one no new requests."""
-        self.runner.act(f"send requests to app-{release.slot}", lambda: self._admit(release.slot, former))
+        self.runner.act(f"send requests to app-{slot}", lambda: self._admit(slot, former))
 
     def drain(self, slot: str, timeout: float) -> str:
         """Wait until the edge counts no request in flight on the slot."""
@@ -227,7 +265,7 @@ class DockerTarget(Target):
         container = self.stack.require(f"app-{slot}")
         self.runner.act(f"stop {container.name}", lambda: container.stop(timeout=STOP_SECONDS))
         # Stopped, it is out by its health: after a start by hand the edge shall find it again.
-        self.runner.act(f"let the edge look at app-{slot}", lambda: self._edge().resume(slot))
+        self.runner.act(f"let the edge look at app-{slot}", lambda: self._edge().admit(slot))
 
     def withdraw(self, slot: str, former: str) -> None:
         """Give the former slot its traffic back, and stop the new one."""
@@ -236,7 +274,7 @@ class DockerTarget(Target):
         if self.stack.running("edge"):
             edge = self._edge()
             if former:
-                edge.resume(former)
+                edge.admit(former)
             if former and edge.traffic()[slot].serving:
                 edge.wait_serving(former, ADMIT_SECONDS)
             edge.hold(slot)
@@ -246,6 +284,10 @@ class DockerTarget(Target):
 
     # --- Pieces --------------------------------------------------------------------------------
 
+    def _write_slot(self, release: Release, slot: str) -> None:
+        if not self.runner.dry:
+            self.project.write_slot(slot, release.id)
+
     def _hold(self, slot: str) -> None:
         if self.runner.dry:
             return
@@ -253,9 +295,8 @@ class DockerTarget(Target):
         self._watch = HealthWatch(self.stack.engine, self.project.name)
 
     def _admit(self, slot: str, former: str) -> None:
-        networks = self.stack.require(f"app-{slot}").attrs["NetworkSettings"]["Networks"]
         edge = self._edge()
-        edge.admit(slot, str(networks[f"{self.project.name}_front"]["IPAddress"]))
+        edge.admit(slot)
         if not edge.wait_serving(slot, ADMIT_SECONDS):
             raise DeployFault(f"the edge does not find app-{slot} healthy", details=[str(edge.traffic()[slot])])
         if former and former != slot:

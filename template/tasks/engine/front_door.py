@@ -37,6 +37,11 @@ class FrontDoor:
         """Where its program is built."""
         return self.processes.folder / "front-door"
 
+    @property
+    def maintenance(self) -> Path:
+        """The file that is there while maintenance is on."""
+        return self.processes.folder / "maintenance"
+
     def build(self, runner: Runner, go: str) -> None:
         """Build the program, unless it runs; BuildFault with the compiler's words."""
         if self.alive():
@@ -55,6 +60,7 @@ class FrontDoor:
             return
         port = int(self.address.rpartition(":")[2])
         argv = [str(self.binary), "-listen", self.address, "-control", str(self._socket())]
+        argv += ["-maintenance", str(self.maintenance)]
         self.processes.spawn(NAME, argv, clean_environment({}), port)
         deadline = time.monotonic() + START_SECONDS
         pause = threading.Event()

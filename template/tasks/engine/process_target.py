@@ -9,6 +9,7 @@ import socket
 import subprocess
 import threading
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 from . import gobuild
@@ -19,11 +20,11 @@ from .front_door import NAME as EDGE
 from .front_door import FrontDoor
 from .paths import private_folder, write_private
 from .processes import PAUSE, Process, Processes
-from .releases import Release, ReleaseStore, from_texts, to_text
+from .releases import Deployment, Release, ReleaseStore, from_texts, record_name, to_text
 from .runner import Runner, clean_environment
 from .settings import Settings
 from .source import BuildInfo
-from .target import SlotState, Target, fetch_json, require_free_port
+from .target import SlotState, Target, fetch_json, migration_fault, require_free_port
 from .toolchain import main_package, require_go
 
 HOST = "127.0.0.1"
@@ -37,13 +38,13 @@ class FileReleases:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
 
-    def read(self) -> list[Release]:
+    def read(self) -> list[Deployment]:
         """All records, oldest first."""
         return from_texts({path.name: path.read_text(encoding="utf-8") for path in self._folder.glob("*.json")})
 
-    def write(self, release: Release) -> None:
+    def write(self, deployment: Deployment) -> None:
         """Keep a record."""
-        write_private(self._folder / f"{release.id}.json", to_text(release))
+        write_private(self._folder / record_name(deployment), to_text(deployment))
 
 
 class ProcessTarget(Target):
@@ -55,6 +56,7 @@ class ProcessTarget(Target):
         self.runner = runner
         self.settings = settings
         self.configuration = configuration
+        self.environment_name = configuration.environment.name
         self.state = private_folder(state)
         self.processes = Processes(self.state)
         self.releases: ReleaseStore = FileReleases(self.state / "releases")
@@ -123,16 +125,49 @@ class ProcessTarget(Target):
 
     # --- The steps of a deploy -----------------------------------------------------------------
 
-    def prepare(self, release: Release) -> None:
-        """Keep the release's binary and values, and see to it that the front door runs."""
+    def keep(self, release: Release) -> None:
+        """Keep the release's binary and values."""
         folder = self._release_folder(release.id)
         if not self.runner.dry and self._binary:
             private_folder(folder)
             shutil.copy2(self._binary, folder / self.settings.service)
             write_private(folder / "values.json", json.dumps(self._values(folder)))
-        self.runner.act(f"start the front door at {self.url}", self.door.start)
 
-    def migrate(self, release: Release) -> str:
+    def missing(self, release: Release) -> str:
+        """A release needs its folder."""
+        return "" if (self._release_folder(release.id) / "values.json").exists() else "its binary was removed"
+
+    def secret_changed(self, release: Release, name: str) -> bool:
+        """Compare with the file that the release has."""
+        kept = self._release_folder(release.id) / "secrets" / name
+        return not kept.exists() or kept.read_text(encoding="utf-8") != self.configuration[name]
+
+    def forget_all_but(self, releases: Sequence[Release]) -> None:
+        """Delete the folders of all other releases."""
+        kept = {release.id for release in releases}
+        for folder in self._release_folder("").glob("*"):
+            if folder.name not in kept:
+                shutil.rmtree(folder)
+
+    def deployed_before(self) -> bool:
+        """Records outlive the processes."""
+        return bool(self.releases.read())
+
+    def renew_edge(self) -> None:
+        """Stop the front door and build it anew; the slots go on."""
+        active = self.live_slot()
+        self.processes.stop(EDGE)
+        self.door.build(self.runner, require_go(self.runner))
+        self.runner.act(f"start the front door at {self.url}", self.door.start)
+        if active:
+            self.runner.act(f"send requests to the {active} slot", lambda: self._switch(active))
+
+    def bring_up(self) -> None:
+        """Start the front door where it does not run."""
+        if self.runner.dry or not self.door.alive():
+            self.runner.act(f"start the front door at {self.url}", self._start_door)
+
+    def migrate(self, release: Release, slot: str) -> str:
         """Run the migrations of the new binary."""
         if self.settings.database == "none":
             return "no database"
@@ -143,35 +178,30 @@ class ProcessTarget(Target):
         env = self.environment(release.id)
         done = subprocess.run(argv, env=env, cwd=self.state, capture_output=True, text=True, timeout=600, check=False)
         if done.returncode != 0:
-            details = (done.stderr or done.stdout).splitlines()[-12:]
-            raise DeployFault("the migrations failed", where=f"exit code {done.returncode}", details=details)
+            raise migration_fault(done.returncode, (done.stderr or done.stdout).splitlines()[-12:])
         return (done.stdout.strip().splitlines() or [""])[-1][:100]
 
-    def start(self, release: Release) -> None:
+    def start(self, release: Release, slot: str) -> None:
         """Start the release's process on a free port."""
-        self.runner.act(f"start {self.settings.service} in the {release.slot} slot", lambda: self._start(release))
+        self.runner.act(f"start {self.settings.service} in the {slot} slot", lambda: self._start(release, slot))
 
-    def restart(self, release: Release) -> None:
-        """Start a kept release again, with its own binary and values."""
-        self.start(release)
-
-    def wait_healthy(self, release: Release, timeout: float) -> str:
+    def wait_healthy(self, slot: str, timeout: float) -> str:
         """Ask the process until it is ready; one that exits ends the wait at once."""
         if self.runner.dry:
             return ""
         deadline = time.monotonic() + timeout
         pause = threading.Event()
         answer: object = ""
-        while (process := self.processes.get(release.slot)) and process.alive and time.monotonic() < deadline:
+        while (process := self.processes.get(slot)) and process.alive and time.monotonic() < deadline:
             status, answer = fetch_json(f"http://{HOST}:{process.port}/readyz", timeout=2)
             if status == 200:
                 return f"process {process.pid}"
             pause.wait(PAUSE)
-        raise self._unhealthy(release.slot, timeout, answer)
+        raise self._unhealthy(slot, timeout, answer)
 
-    def admit(self, release: Release, former: str) -> None:
+    def admit(self, slot: str, former: str) -> None:
         """Send requests to the new slot from now on."""
-        self.runner.act(f"send requests to the {release.slot} slot", lambda: self._switch(release.slot))
+        self.runner.act(f"send requests to the {slot} slot", lambda: self._switch(slot))
 
     def drain(self, slot: str, timeout: float) -> str:
         """Wait until the front door counts no request in flight on the slot."""
@@ -224,12 +254,17 @@ class ProcessTarget(Target):
     def _command(self, release: Release, command: str) -> list[str]:
         return [str(self._release_folder(release.id) / self.settings.service), command]
 
-    def _start(self, release: Release) -> None:
-        self.processes.stop(release.slot)
+    def _start_door(self) -> None:
+        if not self.door.binary.exists():
+            self.door.build(self.runner, require_go(self.runner))
+        self.door.start()
+
+    def _start(self, release: Release, slot: str) -> None:
+        self.processes.stop(slot)
         port = _free_port()
         own = {"HTTP_PORT": str(port), "ADMIN_PORT": "0", "LISTEN_HOST": HOST, "DRAIN_LEAD": DRAIN_LEAD}
         env = {**self.environment(release.id), **own}
-        self.processes.spawn(release.slot, self._command(release, "serve"), env, port, release.id)
+        self.processes.spawn(slot, self._command(release, "serve"), env, port, release.id)
 
     def _switch(self, active: str) -> None:
         found = {slot: self.processes.get(slot) for slot in SLOTS}

@@ -1,21 +1,27 @@
-"""Releases: what was deployed where, when and by whom, kept with the engine or in the state folder."""
+"""Releases and their deployments: what was put where, when and by whom, kept with the engine or in the state folder."""
 
 from __future__ import annotations
 
 import getpass
 import json
 import socket
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields, replace
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, field, fields
 from datetime import datetime, timezone
 from typing import Any, Protocol
 
+from .configuration import Configuration
 from .source import BuildInfo
+
+KEPT = 5
+"""How many of the last good releases can be returned to."""
+DONE = "done"
+FAILED = "failed"
 
 
 @dataclass(frozen=True)
 class Release:
-    """One release. `artefact` identifies the image or binary, `configuration` is a hash of all values."""
+    """A build with its configuration. `artefact` identifies the image or binary, `values` are masked."""
 
     id: str
     service: str
@@ -23,42 +29,63 @@ class Release:
     version: str
     commit: str
     built_at: str
-    slot: str
     artefact: str
     configuration: str
-    deployed_at: str
-    deployed_by: str
-    seconds: Mapping[str, float] = field(default_factory=dict)
+    values: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def build(self) -> BuildInfo:
         """What `/version` answers while this release serves."""
         return BuildInfo(self.service, self.env, self.version, self.commit, self.built_at)
 
+    @property
+    def dirty(self) -> bool:
+        """Whether it was built from a work tree with uncommitted changes."""
+        return "-dirty." in self.version
+
+
+@dataclass(frozen=True)
+class Deployment:
+    """One deploy or rollback: `action` says which, `outcome` is done or failed, `seconds` are those of each step."""
+
+    release: Release
+    action: str
+    outcome: str
+    at: str
+    by: str
+    reason: str = ""
+    seconds: Mapping[str, float] = field(default_factory=dict)
+
     def summary(self) -> dict[str, str]:
         """The release as the JSON of `status` shows it."""
-        names = ("id", "version", "commit", "env", "built_at", "deployed_at")
-        return {name: str(getattr(self, name)) for name in names}
+        names = ("id", "version", "commit", "env", "built_at")
+        return {**{name: str(getattr(self.release, name)) for name in names}, "deployed_at": self.at}
 
-    def finished(self, seconds: Mapping[str, float]) -> Release:
-        """This release, served from now on, with the seconds that each step took."""
-        return replace(self, deployed_at=now(), seconds=dict(seconds))
+    def document(self) -> dict[str, Any]:
+        """The deployment as the JSON of `history` shows it."""
+        return {**asdict(self), "release": {**asdict(self.release), "dirty": self.release.dirty}}
+
+    @property
+    def total(self) -> float:
+        """Seconds of all steps."""
+        return sum(self.seconds.values())
 
 
 class ReleaseStore(Protocol):
-    """Where release records are."""
+    """Where deployments are recorded."""
 
-    def read(self) -> list[Release]:
+    def read(self) -> list[Deployment]:
         """All records, oldest first."""
 
-    def write(self, release: Release) -> None:
+    def write(self, deployment: Deployment) -> None:
         """Keep a record, as a whole or not at all."""
 
 
-def new_release(info: BuildInfo, slot: str, artefact: str, configuration: str) -> Release:
+def new_release(info: BuildInfo, artefact: str, configuration: Configuration, fingerprint: str) -> Release:
     """A release that is about to be started; its id sorts by time and shows the commit."""
     moment = datetime.now(timezone.utc).strftime("%Y%m%dT%H%M%S%f")[:-3]
     short = info.commit[:7] if info.commit != "unknown" else "nogit"
+    values = {name: configuration.masked(name) for name in configuration.given}
     return Release(
         id=f"{moment}-{short}",
         service=info.service,
@@ -66,23 +93,60 @@ def new_release(info: BuildInfo, slot: str, artefact: str, configuration: str) -
         version=info.version,
         commit=info.commit,
         built_at=info.built_at,
-        slot=slot,
         artefact=artefact,
-        configuration=configuration,
-        deployed_at="",
-        deployed_by=f"{getpass.getuser()}@{socket.gethostname()}",
+        configuration=fingerprint,
+        values=values,
     )
 
 
-def to_text(release: Release) -> str:
+def new_deployment(
+    release: Release, action: str, seconds: Mapping[str, float], outcome: str = DONE, reason: str = ""
+) -> Deployment:
+    """What has just been done, by this user on this machine."""
+    by = f"{getpass.getuser()}@{socket.gethostname()}"
+    return Deployment(release, action, outcome, now(), by, reason, dict(seconds))
+
+
+def good(deployments: Iterable[Deployment]) -> list[Deployment]:
+    """The last successful deployment of every release, newest first."""
+    newest: dict[str, Deployment] = {}
+    for deployment in deployments:
+        if deployment.outcome == DONE:
+            newest[deployment.release.id] = deployment
+    return sorted(newest.values(), key=lambda deployment: deployment.at, reverse=True)
+
+
+def line_of(deployments: Iterable[Deployment]) -> list[Release]:
+    """The releases that led to the one that serves, oldest first.
+
+    A release that somebody rolled back from is not among them, and neither is one that failed.
+    """
+    line: list[Release] = []
+    for deployment in deployments:
+        ids = [release.id for release in line]
+        if deployment.outcome != DONE:
+            continue
+        if deployment.release.id in ids:
+            del line[ids.index(deployment.release.id) + 1 :]
+        else:
+            line.append(deployment.release)
+    return line
+
+
+def record_name(deployment: Deployment) -> str:
+    """The name of a record's file: by time, so that a listing is a history."""
+    return f"{deployment.at.replace(':', '')}-{deployment.release.id}.json"
+
+
+def to_text(deployment: Deployment) -> str:
     """A record as it is kept."""
-    return json.dumps(asdict(release), indent=2) + "\n"
+    return json.dumps(asdict(deployment), indent=2) + "\n"
 
 
-def from_texts(texts: Mapping[str, str]) -> list[Release]:
+def from_texts(texts: Mapping[str, str]) -> list[Deployment]:
     """The records in files by name, oldest first; a file that is not one is passed over."""
-    releases = [release for name in sorted(texts) if (release := _parse(texts[name])) is not None]
-    return sorted(releases, key=lambda release: release.deployed_at)
+    found = [deployment for text in texts.values() if (deployment := _parse(text)) is not None]
+    return sorted(found, key=lambda deployment: deployment.at)
 
 
 def now() -> str:
@@ -90,9 +154,11 @@ def now() -> str:
     return datetime.now(timezone.utc).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
-def _parse(text: str) -> Release | None:
+def _parse(text: str) -> Deployment | None:
     try:
         data: Any = json.loads(text)
-        return Release(**{item.name: data[item.name] for item in fields(Release)})
+        release = Release(**{item.name: data["release"][item.name] for item in fields(Release)})
+        rest = {item.name: data[item.name] for item in fields(Deployment) if item.name != "release"}
+        return Deployment(release, **rest)
     except (ValueError, TypeError, KeyError):
         return None

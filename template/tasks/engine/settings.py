@@ -33,6 +33,7 @@ class Settings:
     environments: Mapping[str, Environment]
     healthy_timeout: float = 60
     drain_timeout: float = 30
+    rto_seconds: float = 28
 
     def environment(self, name: str) -> Environment:
         """The environment called `name`; UsageFault with the nearest names where there is none."""
@@ -62,6 +63,7 @@ def read_settings(data: Mapping[str, Any]) -> Settings:
         environments={str(name): _environment(str(name), value) for name, value in environments.items()},
         healthy_timeout=_seconds("healthy_timeout", data.get("healthy_timeout", 60)),
         drain_timeout=_seconds("drain_timeout", data.get("drain_timeout", 30)),
+        rto_seconds=_seconds("rto_seconds", data.get("rto_seconds", 28)),
     )
 
 

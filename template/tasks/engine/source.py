@@ -99,3 +99,23 @@ def _content(path: Path) -> bytes:
 
 def _moment(seconds: int) -> str:
     return datetime.fromtimestamp(seconds, timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+@dataclass(frozen=True)
+class Migration:
+    """A migration file; it is irreversible where a line of it says so: `-- irreversible`."""
+
+    name: str
+    irreversible: bool
+
+
+def migrations_unknown_to(runner: Runner, commit: str) -> list[Migration]:
+    """The migrations of the work tree that a commit does not have; all of them where git does not know the commit."""
+    listed = runner.read(["git", "ls-tree", "--name-only", commit, "migrations/"]) if commit else None
+    known = set(listed.stdout.split()) if listed else set()
+    files = sorted((runner.root / "migrations").glob("*.sql"))
+    return [
+        Migration(path.name, "-- irreversible" in path.read_text(encoding="utf-8").lower())
+        for path in files
+        if f"migrations/{path.name}" not in known
+    ]

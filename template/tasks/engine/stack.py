@@ -52,8 +52,15 @@ class Stack:
 
     def bring_up(self, *services: str) -> None:
         """Start services, by default the edge and the database, and wait for the engine to call each healthy."""
-        wanted = services or tuple(self.project.services)
-        arguments = ("up", "--detach", "--no-recreate", *wanted)
+        self._up("--no-recreate", *(services or self.project.services))
+
+    def recreate(self, service: str) -> None:
+        """Build a service's image where it has a build, make its container anew and wait until it is healthy."""
+        self._up("--build", "--force-recreate", "--no-deps", service)
+
+    def _up(self, *options: str) -> None:
+        wanted = [option for option in options if not option.startswith("--")]
+        arguments = ("up", "--detach", *options)
         if self.runner.dry:
             self.compose(*arguments)
             return

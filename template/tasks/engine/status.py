@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from .maintenance import is_on
+from .releases import good
 from .target import Target, fetch_json
 
 
@@ -15,16 +17,17 @@ def read_status(target: Target, service: str, env: str) -> dict[str, Any]:
     """
     slots = target.slots()
     live = target.live_slot()
-    releases = target.releases.read()
     running = next((state.release for state in slots if state.slot == live), "")
-    release = next((release for release in reversed(releases) if release.id == running), None)
+    found = (record for record in good(target.releases.read()) if record.release.id == running)
+    deployment = next(found, None)
     return {
         "service": service,
         "env": env,
         "target": target.name,
-        "state": _state(target, live, any(state.state == "running" for state in slots), bool(releases)),
+        "state": _state(target, live, any(state.state == "running" for state in slots), target.deployed_before()),
         "url": target.url,
-        "release": release.summary() if release else None,
+        "maintenance": is_on(target),
+        "release": deployment.summary() if deployment else None,
         "slots": [state.document() for state in slots],
     }
 

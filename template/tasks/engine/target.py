@@ -6,12 +6,16 @@ import json
 import socket
 import urllib.error
 import urllib.request
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 from .errors import DeployFault, MissingFault
 from .releases import Release, ReleaseStore
 from .source import BuildInfo
+
+PROBE = {"X-Copier-Gin-Probe": "tasks"}
+"""With this header the front door answers probes and /version during maintenance too."""
 
 
 @dataclass(frozen=True)
@@ -36,10 +40,11 @@ class Target(Protocol):
 
     name: str
     url: str
+    environment_name: str
     releases: ReleaseStore
 
     def check(self) -> str:
-        """Refuse what would fail later: MissingFault. Gives a detail line."""
+        """Refuse what would fail later: MissingFault or UsageFault. Gives a detail line."""
 
     def build(self, info: BuildInfo) -> str:
         """Make the binary. Gives a detail line."""
@@ -56,23 +61,38 @@ class Target(Protocol):
     def slots(self) -> list[SlotState]:
         """Both slots as they are."""
 
-    def prepare(self, release: Release) -> None:
-        """Bring up what the slots need: front door and database; write the release's values."""
+    def keep(self, release: Release) -> None:
+        """Keep what a release needs to be started, now and later."""
 
-    def migrate(self, release: Release) -> str:
+    def missing(self, release: Release) -> str:
+        """What a kept release lacks to be started again, in words; empty where it lacks nothing."""
+
+    def secret_changed(self, release: Release, name: str) -> bool:
+        """Whether a secret differs from what a kept release has."""
+
+    def forget_all_but(self, releases: Sequence[Release]) -> None:
+        """Give back what all other releases of this environment have kept."""
+
+    def deployed_before(self) -> bool:
+        """Whether anything was ever deployed to this environment."""
+
+    def bring_up(self) -> None:
+        """Start what the slots need where it does not run: front door and database."""
+
+    def renew_edge(self) -> None:
+        """Make the front door anew, with its present configuration, image and port."""
+
+    def migrate(self, release: Release, slot: str) -> str:
         """Bring the database to the release's schema. Gives a detail line."""
 
-    def start(self, release: Release) -> None:
-        """Start the release in its slot, without any traffic."""
+    def start(self, release: Release, slot: str) -> None:
+        """Start a kept release in a slot, without any traffic."""
 
-    def restart(self, release: Release) -> None:
-        """Start a kept release again in its slot, as it was, without any traffic."""
-
-    def wait_healthy(self, release: Release, timeout: float) -> str:
+    def wait_healthy(self, slot: str, timeout: float) -> str:
         """Return when the slot is healthy; DeployFault with the cause as soon as it cannot become so."""
 
-    def admit(self, release: Release, former: str) -> None:
-        """Send new requests to the release's slot instead of the former one."""
+    def admit(self, slot: str, former: str) -> None:
+        """Send new requests to the slot instead of the former one."""
 
     def drain(self, slot: str, timeout: float) -> str:
         """Wait until no request is in flight on the slot. Gives a detail line."""
@@ -86,7 +106,7 @@ class Target(Protocol):
 
 def fetch_json(url: str, timeout: float = 5) -> tuple[int, Any]:
     """The status and JSON document that a GET answers with; status 0 and the reason where there is no answer."""
-    request = urllib.request.Request(url, headers={"Connection": "close"})
+    request = urllib.request.Request(url, headers={"Connection": "close", **PROBE})
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     try:
         with opener.open(request, timeout=timeout) as answer:
@@ -104,6 +124,15 @@ def verify_front_door(url: str, build: BuildInfo) -> str:
         details = [f"expected: {json.dumps(build.document())}", f"answered: {status} {json.dumps(document)}"]
         raise DeployFault("the front door does not answer with the new build", where=f"{url}/version", details=details)
     return f"{build.version} answers at {url}"
+
+
+def migration_fault(status: int, words: Sequence[str]) -> DeployFault:
+    """Why `migrate` failed: exit code 2 is the service's word for a configuration that it refuses."""
+    if status == 2:
+        remedy = "mend the values that it names"
+        return DeployFault("the service refuses its configuration", where="migrate", details=words, remedy=remedy)
+    remedy = "mend the migration, or the database that it names"
+    return DeployFault("the migrations failed", where=f"exit code {status}", details=words, remedy=remedy)
 
 
 def require_free_port(host: str, port: int, variable: str) -> None:

@@ -1,0 +1,106 @@
+"""Tasks that break a running environment on purpose, under load, and tell how it recovers."""
+
+from __future__ import annotations
+
+from contextlib import AbstractContextManager, nullcontext
+from typing import Any
+
+from invoke.context import Context
+
+from .cli import ENV, JSON, Session, leave, service_task, session
+from .engine import drills
+from .engine.console import print_json, table
+from .engine.docker_target import DockerTarget
+from .engine.errors import DeployFault, UsageFault
+from .engine.lock import deploy_lock
+from .engine.paths import state_home
+from .engine.settings import parse_seconds
+from .engine.source import read_build_info
+from .engine.status import read_status
+from .engine.target import Target
+from .engine.targets import make_target
+
+OPTIONS = {
+    **ENV,
+    **JSON,
+    "seconds": "seconds of load (default: 15)",
+    "connections": "keep-alive connections, half of which place orders (default: 20)",
+    "yes_in_production": "drill prod, too",
+}
+MOST_CONNECTIONS = 200
+
+
+def _task(name: str, text: str) -> Any:
+    """The task of one drill; all take the same options."""
+
+    def drill(
+        c: Context,
+        env: str = "dev",
+        seconds: str = "15",
+        connections: str = "20",
+        yes_in_production: bool = False,
+        json: bool = False,
+    ) -> None:
+        _drill(c, name, env, seconds, connections, yes_in_production, json)
+
+    drill.__name__, drill.__doc__ = name, text
+    return service_task(help=OPTIONS)(drill)
+
+
+kill = _task("kill", "Kill the process of the slot that serves; the engine has to start it again.")
+pause = _task("pause", "Freeze the slot that serves for a third of the time.")
+latency = _task("latency", "Slow the database down by freezing it in short turns, or the slot where there is none.")
+restart_database = _task("restart-database", "Restart the database of the stack.")
+redeploy = _task("redeploy", "Deploy what serves with another LOG_LEVEL, then roll back: no request may be lost.")
+
+
+def _drill(c: Context, name: str, env: str, seconds: str, connections: str, yes: bool, json: bool) -> None:
+    s = session(c, env, json)
+    drills.allow(s.environment, f"drill.{name}", yes)
+    wanted = drills.Wanted(name, parse_seconds("--seconds", seconds), _count(connections), s.settings.rto_seconds)
+    target = make_target(s.runner, s.settings, s.environments.configuration(s.environment))
+    assert isinstance(target, DockerTarget)
+    if name == "redeploy":
+        _require_same_version(s, target)
+    if s.runner.dry:
+        s.runner.act(f"drill.{name} on {env}, under {wanted.seconds:.0f} s of load", lambda: None)
+        return
+    with _lock(s, name):
+        s.console.title(f"Drilling {s.settings.service} in {env}: {name}")
+        report = drills.run(target, s.settings, wanted, s.console)
+    if json:
+        print_json(report.document())
+    else:
+        print()
+        table((f"drill.{name}", ""), report.rows())
+    if not report.passed:
+        what = f"error: {s.settings.service} in {env} did not pass drill.{name}"
+        leave(5, f"{what}\n  what to do: status and logs show more")
+
+
+def _lock(s: Session, name: str) -> AbstractContextManager[None]:
+    """No deploy meets a fault; the drill that deploys leaves the lock to its deploys."""
+    if name == "redeploy":
+        return nullcontext()
+    env = s.environment.name
+    return deploy_lock(state_home() / f"{s.settings.service}-{env}", f"drill.{name} --env={env}")
+
+
+def _require_same_version(s: Session, target: Target) -> None:
+    release = read_status(target, s.settings.service, s.environment.name)["release"]
+    if release is None:
+        raise DeployFault(f"no release serves in {s.environment.name}", remedy=f"deploy --env={s.environment.name}")
+    here = read_build_info(s.runner, s.settings.service, s.environment.name).version
+    if release["version"] != here:
+        raise UsageFault(
+            f"{release['version']} serves, and the work tree is {here}: a drill must not deploy other code",
+            remedy="check out what serves, or deploy first",
+        )
+
+
+def _count(text: str) -> int:
+    if not text.isdigit() or not 2 <= int(text) <= MOST_CONNECTIONS:
+        raise UsageFault(
+            f'--connections "{text}" is not between 2 and {MOST_CONNECTIONS}', remedy="as in --connections=20"
+        )
+    return int(text)

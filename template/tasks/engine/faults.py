@@ -1,0 +1,137 @@
+"""The faults of the drills, each injected into a container and taken back, whatever happens meanwhile.
+
+They go through the engine's API alone, so that they work wherever the engine is.
+"""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import FrameType
+from typing import TYPE_CHECKING
+
+from .errors import DeployFault
+
+if TYPE_CHECKING:
+    from docker import DockerClient
+    from docker.models.containers import Container
+
+TURN = 0.1
+"""Seconds of the frozen and the running turns of latency: shorter than the front door's probes wait for an answer."""
+STOP_SECONDS = 10
+
+
+@contextmanager
+def taken_back(container: Container) -> Iterator[None]:
+    """See to it that the container runs in the end, also after Ctrl-C."""
+    try:
+        yield
+    finally:
+        with _undisturbed():
+            container.reload()
+            if container.status == "paused":
+                container.unpause()
+            elif container.status not in ("running", "restarting"):
+                container.start()
+
+
+def kill(client: DockerClient, container: Container, image: str) -> None:
+    """SIGKILL the main process from a helper in the host's process namespace, made of `image`, which must have bash.
+
+    The engine's own kill counts as a stop by hand, after which its restart policy does nothing; and from within its
+    namespace the kernel shields a container's first process.
+    """
+    container.reload()
+    client.containers.run(
+        image,
+        ["-c", 'kill -9 "$0"', str(container.attrs["State"]["Pid"])],
+        entrypoint=["bash"],
+        user="0",
+        pid_mode="host",
+        userns_mode="host",
+        network_mode="none",
+        read_only=True,
+        cap_drop=["ALL"],
+        cap_add=["KILL"],
+        remove=True,
+    )
+
+
+def freeze(container: Container, seconds: float) -> None:
+    """Freeze all processes of the container for some seconds."""
+    with taken_back(container):
+        container.pause()
+        wait(seconds)
+
+
+def slow_down(container: Container, seconds: float) -> None:
+    """Freeze the container in short turns for some seconds."""
+    for _ in range(max(1, round(seconds / (2 * TURN)))):
+        freeze(container, TURN)
+        wait(TURN)
+
+
+def restart(container: Container) -> None:
+    """Stop the container and start it again."""
+    container.restart(timeout=STOP_SECONDS)
+
+
+def redeploy(root: Path, env: str, setting: str) -> None:
+    """Deploy with NAME=VALUE, and return: what serves in the end is what served before."""
+    deploy = _task(root, "deploy", f"--env={env}", "--set", setting)
+    status = None
+    try:
+        status = deploy.wait()
+    finally:
+        with _undisturbed():
+            if status is None:
+                deploy.send_signal(signal.SIGINT)
+            deployed = deploy.wait() == 0
+            returned = deployed and _task(root, "rollback", f"--env={env}").wait() == 0
+    if not returned:
+        what = "the drill's deploy serves: it could not be rolled back" if deployed else "the drill's deploy failed"
+        raise DeployFault(what, where=env, remedy="its own message above says why")
+
+
+def wait(seconds: float) -> None:
+    """Let some seconds pass."""
+    threading.Event().wait(seconds)
+
+
+@contextmanager
+def guarded() -> Iterator[None]:
+    """Let SIGTERM end a drill as Ctrl-C does, with the fault taken back; what the engine refuses is a DeployFault."""
+    from docker.errors import DockerException
+
+    def interrupt(_signal: int, _frame: FrameType | None) -> None:
+        raise KeyboardInterrupt
+
+    previous = signal.signal(signal.SIGTERM, interrupt)
+    try:
+        yield
+    except DockerException as error:
+        raise DeployFault("the engine refuses a part of the drill", details=str(error).splitlines()[-5:]) from error
+    finally:
+        signal.signal(signal.SIGTERM, previous)
+
+
+@contextmanager
+def _undisturbed() -> Iterator[None]:
+    """Neither Ctrl-C nor SIGTERM ends what is within."""
+    previous = {number: signal.signal(number, signal.SIG_IGN) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in previous.items():
+            signal.signal(number, handler)
+
+
+def _task(root: Path, *words: str) -> subprocess.Popen[bytes]:
+    """Start a task of this service, in a session of its own: Ctrl-C is for the drill to pass on."""
+    argv = [sys.executable, "-m", "invoke", *words]
+    return subprocess.Popen(argv, cwd=root, stdin=subprocess.DEVNULL, stdout=sys.stderr, start_new_session=True)

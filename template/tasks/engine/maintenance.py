@@ -1,0 +1,68 @@
+"""Maintenance: the front door answers every request itself, and releases can be switched behind it.
+
+HAProxy keeps it in a map that its runtime API changes, and in the map's file for a restart; the process target's front
+door looks for a file.
+"""
+
+from __future__ import annotations
+
+from .docker_target import DockerTarget
+from .edge import ASK
+from .errors import DeployFault
+from .process_target import ProcessTarget
+from .target import Target, fetch_json
+
+MAP = "/var/lib/edge/maintenance.map"
+TITLE = "Maintenance"
+WRITE = f'printf "state %s\\n" "$0" >{MAP}'
+
+
+def is_on(target: Target) -> bool:
+    """Whether the front door answers with the maintenance page; False where it does not run."""
+    if isinstance(target, ProcessTarget):
+        return target.door.maintenance.exists()
+    if not isinstance(target, DockerTarget) or not target.stack.running("edge"):
+        return False
+    return 'value="on"' in _ask(target, f"get map {MAP} state")
+
+
+def switch(target: Target, on: bool) -> None:
+    """Turn maintenance on or off; DeployFault where no front door runs, or one from before it knew maintenance."""
+    if not _runs(target):
+        raise DeployFault("there is no front door that runs", remedy="bring the environment up with up")
+    if isinstance(target, ProcessTarget):
+        flag = target.door.maintenance
+        flag.touch() if on else flag.unlink(missing_ok=True)
+    elif isinstance(target, DockerTarget):
+        _switch_map(target, "on" if on else "off")
+    if _page_is_shown(target) != on:
+        raise DeployFault("the front door does not do as it is told", where=target.url, remedy=RENEW)
+
+
+RENEW = "it may be older than this task: deploy --edge makes it anew"
+
+
+def _switch_map(target: DockerTarget, state: str) -> None:
+    """First what a restart reads, then what counts now: a failure in between is seen and can be repeated."""
+    stack = target.stack
+    answer = _ask(target, f"get map {MAP} state")
+    if "found=yes" not in answer:
+        raise DeployFault("the front door knows no maintenance", details=[answer.strip()], remedy=RENEW)
+    stack.engine.execute(stack.require("edge"), ["bash", "-c", WRITE, state])
+    if refusal := _ask(target, f"set map {MAP} state {state}").strip():
+        raise DeployFault("the edge refuses a command", details=[refusal])
+
+
+def _runs(target: Target) -> bool:
+    if isinstance(target, DockerTarget):
+        return target.stack.running("edge")
+    return isinstance(target, ProcessTarget) and target.door.alive()
+
+
+def _page_is_shown(target: Target) -> bool:
+    status, document = fetch_json(f"{target.url}/")
+    return status == 503 and isinstance(document, dict) and document.get("title") == TITLE
+
+
+def _ask(target: DockerTarget, line: str) -> str:
+    return target.stack.engine.execute(target.stack.require("edge"), ["bash", "-c", ASK, line])
