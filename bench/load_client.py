@@ -13,7 +13,7 @@ from typing import Any
 SOURCE = Path(__file__).resolve().parent / "load"
 PAUSE = "25ms"
 """How long a connection rests between two requests: so that the load leaves a part of two cores to what it measures."""
-LONGEST = "180s"
+LONGEST = "600s"
 """The bound of every load."""
 
 

@@ -10,6 +10,7 @@ import subprocess
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from statistics import median
@@ -128,8 +129,10 @@ def measure_crash(way: Invoke, runs: int) -> float:
 
 def measure_small_tasks(way: Invoke, runs: int) -> dict[str, float]:
     """Seconds of a rollback, of a deploy that finds nothing to do, and of the list of tasks."""
-    nothing, listing = [], []
-    back = [way.rollback().seconds for _ in range(runs)]
+    back, nothing, listing = [], [], []
+    for _ in range(runs):
+        way.switch("debug")
+        back.append(way.rollback().seconds)
     way.deploy()
     for _ in range(max(runs, 3)):
         nothing.append(way.deploy().seconds)
@@ -141,10 +144,31 @@ def measure_small_tasks(way: Invoke, runs: int) -> dict[str, float]:
     }
 
 
+@dataclass
+class Levels:
+    """The log levels of the releases in a row, so that each deploy is of another one than serves."""
+
+    row: list[str] = field(default_factory=lambda: ["info"])
+
+    def next(self) -> str:
+        """The level to deploy, which serves from then on."""
+        self.row.append("warn" if self.row[-1] == "error" else "error")
+        return self.row[-1]
+
+    def back(self) -> None:
+        """After a rollback."""
+        self.row.pop()
+
+
+def _back(number: int) -> bool:
+    """Whether switch `number` is a rollback: two of five are."""
+    return number % 5 in (2, 4)
+
+
 def measure_many_switches(way: Invoke, client: Path, switches: int, connections: int, say: Say) -> dict[str, Any]:
     """Deploys and rollbacks in turn under load."""
-    kinds = ("deploy", "deploy", "rollback", "deploy", "rollback")
     number = requests = lost = 0
+    levels = Levels()
     reasons: dict[str, int] = {}
     took: list[float] = []
     worst = 0.0
@@ -153,8 +177,9 @@ def measure_many_switches(way: Invoke, client: Path, switches: int, connections:
             started = time.monotonic()
             # A load is bounded in time; many switches take several.
             while number < switches and time.monotonic() - started < 60:
-                kind = kinds[number % len(kinds)]
-                done = way.rollback() if kind == "rollback" else way.switch(("info", "warn", "error")[number % 3])
+                done = way.rollback() if _back(number) else way.switch(levels.next())
+                if _back(number):
+                    levels.back()
                 _require_switch(done)
                 took.append(done.seconds)
                 number += 1
@@ -166,7 +191,7 @@ def measure_many_switches(way: Invoke, client: Path, switches: int, connections:
         say(f"  {number} switches under {connections} connections: {lost} of {requests} requests lost")
     return {
         "switches": number,
-        "rollbacks": sum(kinds[n % len(kinds)] == "rollback" for n in range(number)),
+        "rollbacks": sum(map(_back, range(number))),
         "connections": connections,
         "requests": requests,
         "lost": lost,

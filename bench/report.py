@@ -138,7 +138,8 @@ def _method(document: Mapping[str, Any]) -> str:
 
 def _machine(document: Mapping[str, Any]) -> str:
     rows = [[name, value] for name, value in document["machine"].items()]
-    rows.append(["load before the run", str(document["load_before"])])
+    loads = [str(document["ways"][name]["load_before"]) for name in WAYS]
+    rows.append(["load before the run, and before each way", ", ".join([str(document["load_before"]), *loads])])
     return "## The machine\n\n" + _table(["", ""], rows)
 
 

@@ -22,7 +22,7 @@ from .ways import Invoke, Way, article_way, compose_way
 
 CONNECTIONS = (50, 200)
 SWITCHES = 20
-RUNS = 5
+RUNS = 3
 
 
 @dataclass(frozen=True)
@@ -99,11 +99,12 @@ def _one_way(way: Way, client: Path, plan: Plan, base: Path, document: dict[str,
     _say(way.title)
     try:
         way.prepare()
+        load = round(os.getloadavg()[0], 1)
         runs = 1 if "article" in way.title else plan.runs
         figures = measure_way(way, client, runs, CONNECTIONS, _say)
         if isinstance(way, Invoke):
             document["invoke"] = _alone(way, client, plan, base)
-        return figures
+        return {**figures, "load_before": load}
     finally:
         way.take_down()
 
