@@ -127,7 +127,7 @@ def test_every_command_that_a_service_shows_is_one_of_its_tasks(rendered: Render
 
 
 def test_a_command_that_does_not_exist_would_be_found() -> None:
-    assert refusal("deploy --env=staging --plan", tasks.ns, service_tasks.ns)
+    assert refusal("deploy --env=staging --plam", tasks.ns, service_tasks.ns)
     assert refusal("history", tasks.ns, service_tasks.ns)
 
 

@@ -10,7 +10,7 @@ from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from .errors import DeployFault, MissingFault
+from .errors import DeployFault, MissingFault, UsageFault
 
 if TYPE_CHECKING:
     from docker import DockerClient
@@ -29,11 +29,21 @@ class Engine:
         from docker.errors import DockerException
         from requests.exceptions import RequestException
 
+        self.endpoint = _endpoint()
         try:
-            self.client: DockerClient = docker.DockerClient(base_url=_endpoint(), version="1.44", timeout=120)
+            self.client: DockerClient = docker.DockerClient(base_url=self.endpoint, version="1.44", timeout=120)
             self.client.ping()
         except (DockerException, RequestException) as error:
             raise MissingFault("no Docker engine answers", details=[str(error)], remedy=START_DOCKER) from error
+
+    def require_local(self) -> None:
+        """UsageFault for an engine on another machine: secrets and the front door are looked for on this one."""
+        if not self.endpoint.startswith(("unix://", "npipe://")):
+            raise UsageFault(
+                "deploying to an engine on another machine is not supported yet",
+                where=self.endpoint,
+                remedy="run the deploy on that machine, or unset DOCKER_HOST and the docker context",
+            )
 
     def version(self) -> str:
         """The engine's release."""

@@ -82,6 +82,7 @@ class DockerTarget(Target):
                 f"Docker Compose {wanted} or newer is needed, found {compose or 'none'}",
                 remedy="install the docker-compose-plugin package",
             )
+        self.stack.engine.require_local()
         self._check_port()
         self._check_disk()
         self._check_password()

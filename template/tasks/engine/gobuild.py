@@ -105,6 +105,8 @@ def build(runner: Runner, plan: GoBuild, info: BuildInfo) -> None:
         return
     try:
         outcome = runner.run([str(draft) if word == str(plan.output) else word for word in plan.argv], env=env)
+        if "unsupported GOOS/GOARCH" in outcome.stderr:
+            raise UsageFault(f"Go knows no such platform: {plan.env}", remedy="go tool dist list shows those it knows")
         if not outcome.ok:
             raise BuildFault(
                 "the service does not build", details=outcome.tail(), remedy="mend the code; go vet ./... may say more"

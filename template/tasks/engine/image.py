@@ -94,7 +94,7 @@ def build_image(runner: Runner, plan: ImagePlan) -> str:
         raise MissingFault(
             f"the base image {missing[0]} is not here and cannot be pulled",
             details=details[-3:],
-            remedy="check the way to the registry, or name another image in .env.<env>.local (GO_IMAGE, RUNTIME_IMAGE)",
+            remedy="check the way to the registry, or set GO_IMAGE or RUNTIME_IMAGE to an image that can be had",
         )
     if "cannot connect to the docker daemon" in words:
         raise MissingFault("no Docker engine answers", details=details[-3:], remedy="start Docker and try again")

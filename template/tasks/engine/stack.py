@@ -112,6 +112,6 @@ def compose_fault(what: str, done: Outcome) -> Fault:
     if "port is already allocated" in words or "address already in use" in words:
         return MissingFault(f"{what}: its port is taken", details=details, remedy="set another EDGE_PORT")
     if "pull access denied" in words or "failed to resolve" in words or "no such host" in words:
-        remedy = "check the way to the registry, or name another image in .env.<env>.local (EDGE_IMAGE, POSTGRES_IMAGE)"
+        remedy = "check the way to the registry, or set EDGE_IMAGE or POSTGRES_IMAGE to an image that can be had"
         return MissingFault(f"{what}: an image is not here and cannot be pulled", details=details, remedy=remedy)
     return DeployFault(what, details=details)
