@@ -14,6 +14,7 @@ from .engine.configuration import GENERATED, Configuration
 from .engine.console import print_json, table
 from .engine.deployment import Deployer
 from .engine.errors import UsageFault
+from .engine.hooks import Hooks
 from .engine.lock import deploy_lock
 from .engine.paths import state_home
 from .engine.plan import Plan, plan_deploy, plan_rollback
@@ -67,8 +68,7 @@ def deploy(
         if edge:
             with s.console.step("edge"):
                 target.renew_edge()
-        deployer = Deployer(target, timeouts, s.console, s.runner.dry)
-        result = deployer.deploy(info, configuration)
+        result = _deployer(s, target, timeouts).deploy(info, configuration)
     tell(s, target, result, json)
 
 
@@ -86,7 +86,7 @@ def rollback(
     s = session(c, env, json)
     timeouts, wait = _timeouts(s, timeout), parse_wait(lock_wait)
     target = make_target(s.runner, s.settings, s.environments.configuration(s.environment))
-    deployer = Deployer(target, timeouts, s.console, s.runner.dry)
+    deployer = _deployer(s, target, timeouts)
     if plan:
         _tell_plan(_rollback_plan(s, deployer, to), json)
         return
@@ -186,7 +186,12 @@ def parse_wait(text: str) -> float:
 def start_again(s: Session, target: Target) -> deployment.Result | None:
     """Start the release that was deployed last; None where none is kept."""
     with deploy_lock(_state(s), f"up --env={s.environment.name}"):
-        return Deployer(target, _timeouts(s, ""), s.console, s.runner.dry).resume()
+        return _deployer(s, target, _timeouts(s, "")).resume()
+
+
+def _deployer(s: Session, target: Target, timeouts: deployment.Timeouts) -> Deployer:
+    facts = {"service": s.settings.service, "env": s.environment.name, "target": target.name, "url": target.url}
+    return Deployer(target, timeouts, s.console, Hooks(s.runner, facts, s.console.progress), s.runner.dry)
 
 
 def _live(target: Target) -> Deployment | None:

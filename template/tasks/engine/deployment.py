@@ -17,6 +17,7 @@ from .configuration import Configuration
 from .console import Console
 from .edge import SLOTS, other
 from .errors import BuildFault, DeployFault, Fault, MissingFault, UsageFault
+from .hooks import Hooks
 from .releases import FAILED, KEPT, Deployment, Release, good, line_of, new_deployment, new_release
 from .source import BuildInfo
 from .target import Target, verify_front_door
@@ -71,6 +72,7 @@ class Deployer:
     target: Target
     timeouts: Timeouts
     console: Console
+    hooks: Hooks
     dry: bool = False
     records: list[Deployment] = field(default_factory=list)
 
@@ -84,6 +86,7 @@ class Deployer:
             if serving and (serving.release.artefact, serving.release.configuration) == (artefact, fingerprint):
                 return Result("unchanged", serving, self.target.url, dict(self.console.seconds))
             release = new_release(info, artefact, configuration, fingerprint)
+            self.hooks.before("pre-deploy", **_facts(attempt.action, release))
             self._aim(attempt, release, other(attempt.former))
             with self.console.step("migrate") as step:
                 self.target.keep(release)
@@ -99,6 +102,7 @@ class Deployer:
                 step.detail = self.target.check()
                 self._look(attempt)
                 release = self.choose(attempt.former, wanted)
+            self.hooks.before("pre-deploy", **_facts(attempt.action, release))
             self._aim(attempt, release, other(attempt.former))
             self._start_and_switch(attempt, release)
         return self._finish(attempt, release, "rolled back")
@@ -144,6 +148,7 @@ class Deployer:
     def _build(self, info: BuildInfo) -> str:
         with self.console.step("check") as step:
             step.detail = self.target.check()
+        self.hooks.before("pre-build", action="deploy", version=info.version, commit=info.commit)
         with self.console.step("build") as step:
             step.detail = self.target.build(info)
         with self.console.step("image") as step:
@@ -180,6 +185,7 @@ class Deployer:
                 where=f"slot {attempt.former or attempt.slot}",
                 remedy="nothing needs to be done at once: the next deploy takes over from here",
             ) from error
+        self.hooks.after("post-deploy", **_facts(attempt.action, release))
         return Result(outcome, deployment, self.target.url, dict(self.console.seconds))
 
     def _retire(self, slot: str) -> None:
@@ -238,6 +244,8 @@ class Deployer:
                 undone = "nothing was changed" if self.dry or not attempt.slot else self._withdraw(attempt)
                 fault = _explained(error, undone, self.target.environment_name)
                 self._record_failure(attempt, fault)
+                known = _facts(attempt.action, attempt.release) if attempt.release else {"action": attempt.action}
+                self.hooks.after("deploy-failed", **known, reason=fault.what)
             finally:
                 signal.signal(signal.SIGINT, signal.default_int_handler)
             raise fault from error
@@ -259,6 +267,11 @@ class Deployer:
         with suppress(Exception):
             failed = new_deployment(attempt.release, attempt.action, self.console.seconds, FAILED, fault.what)
             self.target.releases.write(failed)
+
+
+def _facts(action: str, release: Release) -> dict[str, str]:
+    """What hooks hear of a release."""
+    return {"action": action, "version": release.version, "commit": release.commit, "release": release.id}
 
 
 def _explained(error: BaseException, undone: str, environment: str) -> Fault:
