@@ -69,7 +69,7 @@ def _drill(c: Context, name: str, env: str, seconds: str, connections: str, yes:
         s.console.title(f"Drilling {s.settings.service} in {env}: {name}")
         report = drills.run(target, s.settings, wanted, s.console)
     if json:
-        print_json(report.document())
+        print_json(vars(report))
     else:
         print()
         table((f"drill.{name}", ""), report.rows())

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping
 from contextlib import nullcontext
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from . import faults
@@ -20,8 +20,6 @@ if TYPE_CHECKING:
 
 SHARE = 0.3
 """The part of the load's seconds that passes before the fault, and that a fault with a length lasts."""
-LEVELS = {"info": "debug"}
-"""The LOG_LEVEL that drill.redeploy sets in place of the present one; info where none is named."""
 
 
 @dataclass(frozen=True)
@@ -71,10 +69,6 @@ class Report:
             ("orders missing", missing),
             ("passed", "yes" if self.passed else "no"),
         ]
-
-    def document(self) -> dict[str, object]:
-        """The report for programs."""
-        return asdict(self)
 
 
 def allow(environment: Environment, name: str, yes_in_production: bool) -> None:
@@ -153,12 +147,12 @@ def find(target: DockerTarget, name: str) -> Container:
 def _inject(target: DockerTarget, container: Container, wanted: Wanted) -> None:
     client, edge = target.stack.engine.client, target.stack.require("edge")
     seconds = wanted.seconds * SHARE
-    level = LEVELS.get(target.project.configuration["LOG_LEVEL"], "info")
+    level = "debug" if target.project.configuration["LOG_LEVEL"] == "info" else "info"
     injections: Mapping[str, Callable[[], None]] = {
         "kill": lambda: faults.kill(client, container, str(edge.attrs["Image"])),
         "pause": lambda: faults.freeze(container, seconds),
         "latency": lambda: faults.slow_down(container, seconds),
-        "restart-database": lambda: faults.restart(container),
+        "restart-database": container.restart,
         "redeploy": lambda: faults.redeploy(target.runner.root, target.environment.name, f"LOG_LEVEL={level}"),
     }
     with nullcontext() if wanted.name in ("kill", "redeploy") else faults.taken_back(container):

@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 
 TURN = 0.1
 """Seconds of the frozen and the running turns of latency: shorter than the front door's probes wait for an answer."""
-STOP_SECONDS = 10
 
 
 @contextmanager
@@ -74,11 +73,6 @@ def slow_down(container: Container, seconds: float) -> None:
     for _ in range(max(1, round(seconds / (2 * TURN)))):
         freeze(container, TURN)
         wait(TURN)
-
-
-def restart(container: Container) -> None:
-    """Stop the container and start it again."""
-    container.restart(timeout=STOP_SECONDS)
 
 
 def redeploy(root: Path, env: str, setting: str) -> None:

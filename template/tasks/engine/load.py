@@ -8,7 +8,6 @@ import threading
 import time
 import uuid
 from collections.abc import Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from urllib.parse import urlsplit
@@ -63,6 +62,10 @@ class Client:
             self._connection.close()
             return 0, ""
 
+    def finds(self, order: str) -> bool:
+        """Whether an order can be read."""
+        return self.ask("GET", f"{ORDERS}/{order}")[0] == 200
+
     def close(self) -> None:
         """Hang up."""
         self._connection.close()
@@ -106,9 +109,10 @@ class Load:
 
     def missing(self) -> list[str]:
         """The acknowledged orders that are not there any more."""
-        share = [self.orders[number :: self._connections] for number in range(self._connections)]
-        with ThreadPoolExecutor(self._connections) as pool:
-            return [order for orders in pool.map(self._not_found, share) for order in orders]
+        client = Client(self._url)
+        missing = [order for order in self.orders if not client.finds(order) and not client.finds(order)]
+        client.close()
+        return missing
 
     def _drive(self, method: str, first: str) -> None:
         client = Client(self._url)
@@ -121,12 +125,6 @@ class Load:
                 self.orders.append(order)
             self._over.wait(PACE)
         client.close()
-
-    def _not_found(self, orders: Iterable[str]) -> list[str]:
-        client = Client(self._url)
-        found = [order for order in orders if 200 in (client.ask("GET", f"{ORDERS}/{order}")[0] for _ in range(2))]
-        client.close()
-        return sorted(set(orders) - set(found))
 
 
 def recovery(samples: Iterable[Sample]) -> float | None:

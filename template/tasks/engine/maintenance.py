@@ -43,14 +43,10 @@ RENEW = "it may be older than this task: deploy --edge makes it anew"
 
 
 def _switch_map(target: DockerTarget, state: str) -> None:
-    """First what a restart reads, then what counts now: a failure in between is seen and can be repeated."""
-    stack = target.stack
-    answer = _ask(target, f"get map {MAP} state")
-    if "found=yes" not in answer:
-        raise DeployFault("the front door knows no maintenance", details=[answer.strip()], remedy=RENEW)
-    stack.engine.execute(stack.require("edge"), ["bash", "-c", WRITE, state])
+    """First what counts now, then what a restart reads: a failure in between is told, and can be repeated."""
     if refusal := _ask(target, f"set map {MAP} state {state}").strip():
-        raise DeployFault("the edge refuses a command", details=[refusal])
+        raise DeployFault("the front door knows no maintenance", details=[refusal], remedy=RENEW)
+    target.stack.engine.execute(target.stack.require("edge"), ["bash", "-c", WRITE, state])
 
 
 def _runs(target: Target) -> bool:
