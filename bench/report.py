@@ -45,7 +45,7 @@ METHOD = """\
 
 - A changed line is a string constant in the router. The clock runs from the change to the end of the command. "Serves"
   is when a client that asks every 10 ms on a new connection got the new string; the gap is the longest time in which it
-  got no answer. Medians of {runs} runs; the article's way {article} of them, as its build takes long.
+  got no answer. Medians of {runs} runs, but for the article's way, whose build takes minutes: {article}.
 - A switch has the same image serve with another log level, so that no build takes part. The load keeps 50 or 200
   HTTP/1.1 connections open, each with one request at a time and 25 ms of rest, half of them POSTs that the client
   cannot send again by itself, one in ten a GET that takes 500 ms. A connection rests 20 ms after a lost request. The
@@ -63,8 +63,12 @@ METHOD = """\
 ## What to keep in mind
 
 - Two cores are shared by the load, the database, the front door, the service and the builds. Latencies under
-  {connections} connections say how busy the machine is, more than how fast the service is; compare columns, not
-  machines.
+  {connections} connections say how busy the machine is, more than how fast the service is. Compare columns, not machines.
+- The load average before each way is in the last table. Where it is above 1, other programs were at work on the machine
+  as well, and every figure of seconds is larger for it; a count of lost requests is not.
+- A deploy that is switched does more than one that is not: it starts the new release beside the old one, runs the
+  migrations in a container of their own, checks the binary and the front door, lets requests finish, and stops the
+  former release without haste. *Compose at its best* does none of it, and may be done sooner.
 - Go's caches are full, on the host and in the builder of *Compose at its best*. A first build takes minutes in any way.
 - On a machine with stand-ins the Alpine image is a Debian one; it costs the article's way nothing but disk.
 - The load is on the same machine and over loopback. A network adds its own losses, which no deploy can prevent.
@@ -140,7 +144,7 @@ def _machine(document: Mapping[str, Any]) -> str:
     rows = [[name, value] for name, value in document["machine"].items()]
     loads = [str(document["ways"][name]["load_before"]) for name in WAYS]
     rows.append(["load before the run, and before each way", ", ".join([str(document["load_before"]), *loads])])
-    return "## The machine\n\n" + _table(["", ""], rows)
+    return "## The machine\n\n" + _table(["what", "here"], rows)
 
 
 def _short(seconds: float) -> str:
