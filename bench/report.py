@@ -63,7 +63,7 @@ METHOD = """\
 ## What to keep in mind
 
 - Two cores are shared by the load, the database, the front door, the service and the builds. Latencies under
-  {connections} connections say how busy the machine is, more than how fast the service is. Compare columns, not machines.
+  {connections} connections say how busy the machine is, more than how fast the service is. Compare columns only.
 - The load average before each way is in the last table. Where it is above 1, other programs were at work on the machine
   as well, and every figure of seconds is larger for it; a count of lost requests is not.
 - A deploy that is switched does more than one that is not: it starts the new release beside the old one, runs the
