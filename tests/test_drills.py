@@ -12,7 +12,7 @@ import pytest
 from service_tasks.engine.drills import Wanted, allow, judge
 from service_tasks.engine.errors import UsageFault
 from service_tasks.engine.load import Load, Sample, recovery
-from service_tasks.engine.settings import Environment
+from service_tasks.engine.settings import Environment, read_settings
 
 from .support import Service, docker, git
 
@@ -97,6 +97,15 @@ def test_production_is_drilled_by_those_who_say_so() -> None:
 def test_the_process_target_is_not_drilled() -> None:
     with pytest.raises(UsageFault, match="needs the docker target"):
         allow(Environment("staging", target="process"), "drill.kill", yes_in_production=True)
+
+
+def test_the_objective_is_a_setting_with_a_default() -> None:
+    data = {"service": "orders", "environments": {"staging": {}}}
+
+    assert read_settings(data).rto_seconds == 28
+    assert read_settings({**data, "rto_seconds": "2.5"}).rto_seconds == 2.5
+    with pytest.raises(UsageFault, match="rto_seconds: 'soon' is not a number of seconds"):
+        read_settings({**data, "rto_seconds": "soon"})
 
 
 # --- On a real engine -----------------------------------------------------------------------------

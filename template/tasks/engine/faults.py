@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -70,7 +71,8 @@ def freeze(container: Container, seconds: float) -> None:
 
 def slow_down(container: Container, seconds: float) -> None:
     """Freeze the container in short turns for some seconds."""
-    for _ in range(max(1, round(seconds / (2 * TURN)))):
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
         freeze(container, TURN)
         wait(TURN)
 
