@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
+from copy import deepcopy
 from dataclasses import dataclass
 from typing import Any
 
@@ -77,7 +78,7 @@ def refusal(text: str, *collections: Collection) -> str:
         program = Program()
         program.create_config()
         try:
-            Parser(initial=program.initial_context, contexts=collection.to_contexts()).parse_argv(words)
+            Parser(initial=program.initial_context, contexts=deepcopy(collection).to_contexts()).parse_argv(words)
         except Exit as error:
             reason = str(error.message)
         else:
@@ -128,7 +129,7 @@ def test_every_command_that_a_service_shows_is_one_of_its_tasks(rendered: Render
 
 def test_a_command_that_does_not_exist_would_be_found() -> None:
     assert refusal("deploy --env=staging --plam", tasks.ns, service_tasks.ns)
-    assert refusal("history", tasks.ns, service_tasks.ns)
+    assert refusal("histroy", tasks.ns, service_tasks.ns)
 
 
 def test_the_picture_shows_steps_that_a_deploy_has() -> None:

@@ -132,7 +132,8 @@ def status(c: Context, env: str = "dev", json: bool = False) -> None:
         print_json(document)
         return
     release = document["release"] or {}
-    rows = [(name, str(document[name])) for name in ("service", "env", "target", "state", "url")]
+    shown = {**document, "maintenance": "on" if document["maintenance"] else "off"}
+    rows = [(name, str(shown[name])) for name in ("service", "env", "target", "state", "maintenance", "url")]
     rows += [(name, str(release[name])) for name in ("version", "commit", "built_at", "deployed_at") if release]
     table(("status", ""), rows)
     print()
