@@ -2,33 +2,27 @@
 
 from __future__ import annotations
 
-import re
-import shutil
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from . import gobuild, image
 from .compose import ComposeProject
-from .configuration import GENERATED
 from .edge import ASK, SLOTS, Edge
-from .errors import DeployFault, MissingFault, UsageFault
+from .errors import DeployFault
 from .health import HealthWatch
+from .preflight import check_stack
 from .releases import Deployment, Release, ReleaseStore, from_texts, good, record_name, to_text
 from .runner import Runner
 from .source import BuildInfo
 from .stack import Stack, compose_fault
-from .target import SlotState, Target, migration_fault, require_free_port
+from .target import SlotState, Target, migration_fault
 from .toolchain import find_go
 
 if TYPE_CHECKING:
     from docker.models.containers import Container
 
 RELEASES = "/var/lib/releases"
-MINIMUM_COMPOSE = (2, 20)
-"""The release of Compose that knows start_interval."""
-FREE_BYTES = 512 * 1024 * 1024
-"""What the engine's disk must have free: an image with its build cache, and room to live."""
 STOP_SECONDS = 40
 """More than the stop_grace_period of a slot, which is what the service itself may take."""
 MIGRATION_SECONDS = 600
@@ -74,57 +68,11 @@ class DockerTarget(Target):
 
     def check(self) -> str:
         """Compose is new enough, the front door's port is free, the disk has room, the password is known."""
-        compose = self.runner.read(["docker", "compose", "version", "--short"]).stdout.strip()
-        found = re.match(r"v?(\d+)\.(\d+)", compose)
-        if not found or (int(found[1]), int(found[2])) < MINIMUM_COMPOSE:
-            wanted = ".".join(map(str, MINIMUM_COMPOSE))
-            raise MissingFault(
-                f"Docker Compose {wanted} or newer is needed, found {compose or 'none'}",
-                remedy="install the docker-compose-plugin package",
-            )
-        self.stack.engine.require_local()
-        self._check_port()
-        self._check_disk()
-        self._check_password()
-        return f"engine {self.stack.engine.version()}, compose {compose}"
+        return check_stack(self.stack, self.port)
 
     def fingerprint(self) -> str:
         """A hash of values and compose files."""
         return self.project.fingerprint()
-
-    def _check_port(self) -> None:
-        edge = self.stack.find("edge")
-        if edge is None or edge.status != "running":
-            require_free_port("", self.port, "EDGE_PORT")
-            return
-        bindings = edge.attrs["NetworkSettings"]["Ports"].get("8080/tcp") or [{}]
-        published = bindings[0].get("HostPort", "")
-        if published != str(self.port):
-            raise UsageFault(
-                f"EDGE_PORT is {self.port}, and the front door that runs listens to {published or 'no port'}",
-                where=self.project.name,
-                remedy="deploy --edge makes the front door anew, which breaks connections for a moment",
-            )
-
-    def _check_disk(self) -> None:
-        folder = Path(str(self.stack.engine.client.info()["DockerRootDir"]))
-        if folder.exists() and (free := shutil.disk_usage(folder).free) < FREE_BYTES:
-            raise MissingFault(
-                f"the engine's disk has {free // 2**20} MB left, and a deploy needs {FREE_BYTES // 2**20} MB",
-                where=str(folder),
-                remedy="free some with docker system prune and docker builder prune, or give the engine a larger disk",
-            )
-
-    def _check_password(self) -> None:
-        if self.project.settings.database != "postgres" or self.project.configuration[GENERATED]:
-            return
-        if self.stack.engine.volume_exists(f"{self.project.name}_database"):
-            local = f".env.{self.environment.name}.local"
-            raise UsageFault(
-                f"{GENERATED} is missing, and the environment's database was made with one",
-                where=local,
-                remedy=f"put it back into {local}, or start afresh with down --volumes",
-            )
 
     # --- Build ---------------------------------------------------------------------------------
 

@@ -104,6 +104,9 @@ def build(runner: Runner, plan: GoBuild, info: BuildInfo) -> None:
         runner.run(plan.argv, env=env)
         return
     try:
+        if plan.output.exists():
+            # Go leaves a binary alone that is up to date, and links anew where there is none.
+            shutil.copy2(plan.output, draft)
         outcome = runner.run([str(draft) if word == str(plan.output) else word for word in plan.argv], env=env)
         if "unsupported GOOS/GOARCH" in outcome.stderr:
             raise UsageFault(f"Go knows no such platform: {plan.env}", remedy="go tool dist list shows those it knows")
