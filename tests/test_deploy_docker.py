@@ -313,11 +313,16 @@ def test_exec_keeps_the_words_of_a_command_apart(service: Service) -> None:
 
 
 def test_logs_show_both_slots(service: Service) -> None:
+    for _ in range(2):
+        change(service)
+        service.deploy()
+
     done = service.invoke("logs", "--env=staging", "--lines=20")
 
     assert done.returncode == 0
     assert "app-blue-1" in done.stdout
     assert "app-green-1" in done.stdout
+    assert "\x1b" not in done.stdout
 
 
 def test_down_keeps_data_and_up_serves_it_again(service: Service) -> None:

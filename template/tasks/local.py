@@ -15,6 +15,8 @@ from .engine.process_target import ProcessTarget
 from .engine.target import Target
 from .engine.targets import make_target
 
+CLEAR_LINE = "\x1b[2K"
+
 
 @service_task(help=ENV)
 def up(c: Context, env: str = "dev") -> None:
@@ -57,8 +59,14 @@ def logs(c: Context, env: str = "dev", follow: bool = False, lines: str = "100")
         raise UsageFault(f'--lines "{lines}" is not a number', remedy="as in --lines=500")
     target = _target(s)
     if isinstance(target, DockerTarget):
-        options = [*([] if sys.stdout.isatty() else ["--no-color"]), "--tail", lines, *(["--follow"] if follow else [])]
-        leave(target.stack.compose_on_terminal("--profile", "*", "logs", *options, "app-blue", "app-green"))
+        options = ["--tail", lines, *(["--follow"] if follow else [])]
+        words = ("--profile", "*", "logs", *options, "app-blue", "app-green")
+        if follow or sys.stdout.isatty():
+            leave(target.stack.compose_on_terminal(*words))
+        done = target.stack.compose(*words)
+        # Compose clears the line before each one, for whatever reads it.
+        print(done.stdout.replace(CLEAR_LINE, ""), end="")
+        leave(done.status, "\n".join(done.tail()) if done.status else "")
     elif isinstance(target, ProcessTarget):
         files = [
             str(target.processes.log_file(slot))

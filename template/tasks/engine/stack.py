@@ -64,7 +64,6 @@ class Stack:
         if self.runner.dry:
             self.compose(*arguments)
             return
-        self.project.write_stack()
         with closing(HealthWatch(self.engine, self.name)) as watch:
             done = self.compose(*arguments)
             if not done.ok:
@@ -74,8 +73,6 @@ class Stack:
 
     def take_down(self, data: bool) -> None:
         """Remove containers and networks; with `data`, volumes, images and kept values as well."""
-        if not self.runner.dry:
-            self.project.write_stack()
         removed = ["--volumes", "--rmi", "local"] if data else []
         done = self.compose("--profile", "*", "down", "--remove-orphans", *removed)
         if not done.ok:
@@ -86,13 +83,17 @@ class Stack:
 
     def compose(self, *arguments: str, slot: str = "", timeout: float | None = None) -> Outcome:
         """Run a compose command and capture what it says."""
+        self._write()
         return self.runner.run(self.project.argv(*arguments, slot=slot), env=self.project.env(), timeout=timeout)
 
     def compose_on_terminal(self, *arguments: str) -> int:
         """Run a compose command on the user's own terminal; gives its exit status."""
+        self._write()
+        return self.runner.stream(self.project.argv(*arguments), env=self.project.env())
+
+    def _write(self) -> None:
         if not self.runner.dry:
             self.project.write_stack()
-        return self.runner.stream(self.project.argv(*arguments), env=self.project.env())
 
     def database_url_for_host(self, url: str) -> str:
         """Bring the database up, and give `url` as it is reached from this machine."""
