@@ -18,11 +18,10 @@ from .engine.hooks import Hooks
 from .engine.lock import deploy_lock
 from .engine.paths import state_home
 from .engine.plan import Plan, plan_deploy, plan_rollback
-from .engine.releases import Deployment, good
 from .engine.settings import parse_seconds
 from .engine.source import BuildInfo, migrations_unknown_to, read_build_info
 from .engine.status import read_status
-from .engine.target import Target, fetch_json
+from .engine.target import Target, deployment_in, fetch_json
 from .engine.targets import make_target
 from .env import counted, report
 
@@ -195,16 +194,9 @@ def _deployer(s: Session, target: Target, timeouts: deployment.Timeouts) -> Depl
     return Deployer(target, timeouts, s.console, Hooks(s.runner, facts, s.console.progress), s.runner.dry)
 
 
-def _live(target: Target) -> Deployment | None:
-    """The last deployment of the release that serves."""
-    live = target.live_slot()
-    running = next((state.release for state in target.slots() if state.slot == live), "")
-    return next((record for record in good(target.releases.read()) if record.release.id == running), None)
-
-
 def _deploy_plan(s: Session, configuration: Configuration, info: BuildInfo) -> Plan:
     target = make_target(s.runner, s.settings, configuration)
-    live = _live(target)
+    live = deployment_in(target, target.live_slot())
     migrations = migrations_unknown_to(s.runner, live.release.commit if live else "")
     return plan_deploy(target, configuration, info, live, migrations)
 
@@ -213,7 +205,9 @@ def _rollback_plan(s: Session, deployer: Deployer, wanted: str) -> Plan:
     target = deployer.target
     deployer.records = target.releases.read()
     release = deployer.choose(target.live_slot(), wanted)
-    return plan_rollback(target, release, _live(target), migrations_unknown_to(s.runner, release.commit))
+    return plan_rollback(
+        target, release, deployment_in(target, target.live_slot()), migrations_unknown_to(s.runner, release.commit)
+    )
 
 
 def _tell_plan(plan: Plan, json: bool) -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from .configuration import Environments
 from .errors import Fault
+from .preflight import MINIMUM_COMPOSE
 from .runner import Runner
 from .settings import Environment, Settings
 from .target import fetch_json, require_free_port
@@ -36,7 +37,12 @@ def examine(runner: Runner, settings: Settings, environments: Environments, envi
     docker = environment.target == "docker"
     results = [_go(runner, needed=not docker)]
     if docker:
-        results += [_engine(), _plugin(runner, "compose", (2, 20)), _plugin(runner, "buildx", (0, 11)), _clock()]
+        results += [
+            _engine(),
+            _plugin(runner, "compose", MINIMUM_COMPOSE),
+            _plugin(runner, "buildx", (0, 11)),
+            _clock(),
+        ]
     results.append(_port(settings, environments, environment))
     results.append(_disk(runner.root))
     results.append(_configuration(environments, environment))

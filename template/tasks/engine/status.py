@@ -5,8 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from .maintenance import is_on
-from .releases import good
-from .target import Target, fetch_json
+from .target import Target, deployment_in, fetch_json
 
 
 def read_status(target: Target, service: str, env: str) -> dict[str, Any]:
@@ -17,9 +16,7 @@ def read_status(target: Target, service: str, env: str) -> dict[str, Any]:
     """
     slots = target.slots()
     live = target.live_slot()
-    running = next((state.release for state in slots if state.slot == live), "")
-    found = (record for record in good(target.releases.read()) if record.release.id == running)
-    deployment = next(found, None)
+    deployment = deployment_in(target, live)
     return {
         "service": service,
         "env": env,

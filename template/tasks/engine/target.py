@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from .errors import DeployFault, MissingFault
-from .releases import Release, ReleaseStore
+from .releases import Deployment, Release, ReleaseStore, good
 from .source import BuildInfo
 
 PROBE = {"X-Copier-Gin-Probe": "tasks"}
@@ -102,6 +102,12 @@ class Target(Protocol):
 
     def withdraw(self, slot: str, former: str) -> None:
         """Undo: the former slot serves, the new one gets no traffic and is stopped."""
+
+
+def deployment_in(target: Target, slot: str) -> Deployment | None:
+    """The last successful deployment of the release that is in a slot."""
+    release = next((state.release for state in target.slots() if state.slot == slot), "")
+    return next((record for record in good(target.releases.read()) if record.release.id == release), None)
 
 
 def fetch_json(url: str, timeout: float = 5) -> tuple[int, Any]:
