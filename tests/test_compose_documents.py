@@ -77,8 +77,7 @@ def slot_document(of: ComposeProject) -> tuple[Release, Any]:
     """The additions for the green slot."""
     made = release(of)
     of.write_stack()
-    of.keep_release(made)
-    of.write_slot("green", made.id)
+    of.write_slot("green", made.id, "volume-of-the-release", of.service_document(made))
     return made, read(of.slot_file("green"))
 
 
@@ -92,46 +91,33 @@ def test_no_secret_is_in_a_command_line_an_environment_or_a_document(folder: Pat
     slot_document(stack)
 
     handed_over = [*stack.argv("up", slot="green"), *stack.env().values()]
-    documents = [path for path in stack.state.rglob("*") if path.is_file() and "secrets" not in path.parts]
+    documents = [path for path in stack.state.rglob("*") if path.is_file()]
     assert len(documents) >= 3
     for text in [*handed_over, *(path.read_text() for path in documents)]:
         assert DATABASE_SECRET not in text
         assert "s3cret" not in text
 
 
-def test_a_slots_secrets_are_files_that_hold_exactly_the_value(folder: Path) -> None:
+def test_a_slots_secrets_are_files_of_the_releases_volume(folder: Path) -> None:
+    _, document = slot_document(project(folder))
+
+    service = document["services"]["app-green"]
+    assert document["volumes"] == {"release": {"name": "volume-of-the-release", "external": True}}
+    assert [(mount["source"], mount["target"], mount["read_only"]) for mount in service["volumes"]] == [
+        ("release", "/run/secrets", True)
+    ]
+    assert service["environment"]["API_KEY_FILE"] == "/run/secrets/API_KEY"
+    assert "API_KEY" not in service["environment"]
+
+
+def test_what_is_written_is_readable_by_its_owner_alone(folder: Path) -> None:
     stack = project(folder)
-
-    made, document = slot_document(stack)
-
-    assert document["services"]["app-green"]["secrets"] == ["API_KEY", "DATABASE_PASSWORD"]
-    assert document["secrets"] == {
-        name: {"file": str(stack.secrets_folder(made.id) / name)} for name in ("API_KEY", "DATABASE_PASSWORD")
-    }
-    assert Path(document["secrets"]["API_KEY"]["file"]).read_bytes() == KEY_SECRET.encode()
-    environment = document["services"]["app-green"]["environment"]
-    assert environment["API_KEY_FILE"] == "/run/secrets/API_KEY"
-    assert "API_KEY" not in environment
-
-
-def test_every_release_has_a_folder_of_secrets_of_its_own(folder: Path) -> None:
-    stack = project(folder)
-
-    assert stack.secrets_folder("one") != stack.secrets_folder("two")
-
-
-def test_secrets_are_readable_in_a_container_and_their_folder_by_its_owner_alone(folder: Path) -> None:
-    stack = project(folder)
-    made, _ = slot_document(stack)
+    slot_document(stack)
 
     found = modes(stack.state)
-    assert found["."] == 0o700
-    assert found["secrets"] == 0o700
-    assert found[f"secrets/{made.id}"] == 0o700
-    assert found[f"secrets/{made.id}/API_KEY"] == 0o444
-    assert found["secrets/database"] == 0o444
-    assert {found[name] for name in found if name.endswith((".json", ".env"))} == {0o600}
-    assert [name for name in found if Path(name).name.startswith(".") and name != "."] == [], "drafts are left"
+    assert found.pop(".") == 0o700
+    assert set(found.values()) == {0o600}
+    assert [name for name in found if Path(name).name.startswith(".")] == [], "drafts are left"
 
 
 def test_a_loose_mode_is_tightened(folder: Path) -> None:
@@ -181,7 +167,7 @@ def test_migrations_have_the_slots_values(folder: Path) -> None:
     slot, migrate = document["services"]["app-green"], document["services"]["migrate"]
 
     assert migrate["environment"] == slot["environment"]
-    assert migrate["secrets"] == slot["secrets"]
+    assert migrate["volumes"] == slot["volumes"]
 
 
 def test_a_service_without_a_database_has_no_migration_and_no_database(folder: Path) -> None:
@@ -199,9 +185,9 @@ def test_the_database_gets_its_password_as_a_file(folder: Path) -> None:
 
     document = read(stack.state / "stack.json")
     database = document["services"]["database"]
-    assert database["environment"] == {"POSTGRES_PASSWORD_FILE": "/run/secrets/database"}
-    assert database["secrets"] == ["database"]
-    assert Path(document["secrets"]["database"]["file"]).read_text() == DATABASE_SECRET
+    assert database["environment"] == {"POSTGRES_PASSWORD_FILE": "/run/secrets/DATABASE_PASSWORD"}
+    assert database["volumes"] == ["secrets:/run/secrets:ro"]
+    assert set(document["volumes"]) == {"secrets"}
 
 
 def test_the_database_is_reachable_from_the_machine_in_development_alone(folder: Path) -> None:
@@ -264,12 +250,3 @@ def test_the_fingerprint_changes_with_values_and_compose_files(folder: Path) -> 
 
     assert len(seen) == 5
     assert "s3cret" not in "".join(seen)
-
-
-def test_a_path_with_a_dollar_sign_is_a_path(folder: Path) -> None:
-    stack = project(folder)
-    odd = ComposeProject(folder, folder.parent / "$state" / "orders", stack.settings, stack.configuration)
-
-    made, document = slot_document(odd)
-
-    assert document["secrets"]["API_KEY"]["file"] == str(odd.secrets_folder(made.id) / "API_KEY").replace("$", "$$")

@@ -8,6 +8,8 @@ import subprocess
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -128,6 +130,28 @@ def test_the_password_is_in_no_container_image_or_label(service: Service) -> Non
     assert password not in docker("inspect", *images.split()).stdout
     assert all(password not in docker("logs", name).stdout for name in containers)
     assert (service.folder / ".env.staging.local").stat().st_mode & 0o077 == 0
+
+
+def test_secrets_are_read_only_files_of_the_engine_and_none_of_this_machine(service: Service) -> None:
+    live = next(slot["slot"] for slot in service.status()["slots"] if slot["traffic"] == "UP")
+    mounts = json.loads(docker("inspect", container(service, f"app-{live}")).stdout)[0]["Mounts"]
+    mounted = [mount for mount in mounts if mount["Destination"] == "/run/secrets"]
+
+    assert [(mount["Type"], mount["RW"]) for mount in mounted] == [("volume", False)]
+    assert not list((service.state / "copier-gin").rglob("*PASSWORD*"))
+
+
+def test_another_machine_rolls_back_to_the_same_values(service: Service, tmp_path: Path) -> None:
+    service.deploy("--set=LOG_LEVEL=debug")
+    before = service.status()["release"]["id"]
+    service.deploy("--set=LOG_LEVEL=warn")
+    elsewhere = replace(service, state=tmp_path / "state")
+
+    done = elsewhere.invoke("rollback", "--env=staging", f"--to={before}")
+
+    assert done.returncode == 0, done.stderr
+    assert service.status()["release"]["id"] == before
+    assert service.get("/readyz").status == 200
 
 
 def test_a_second_environment_runs_beside_the_first(service: Service, base_images: dict[str, str]) -> None:

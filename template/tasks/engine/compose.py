@@ -1,20 +1,20 @@
 """Docker Compose command lines, and what the tasks add to `docker-compose.yml`: values, secrets, image, labels.
 
-The additions are written as JSON, which is YAML too, next to the other state; secrets stand there as file names only.
+The additions are written as JSON, which is YAML too, into the state folder; of secrets only names stand there.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-import shutil
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from .configuration import GENERATED, Configuration
-from .paths import private_folder, write_private
+from .kept_releases import SECRETS
+from .paths import write_private
 from .releases import Release
 from .runner import clean_environment
 from .settings import Settings
@@ -22,6 +22,8 @@ from .settings import Settings
 BASE_FILE = "docker-compose.yml"
 OVERRIDE_FILE = "docker-compose.override.yml"
 DATABASE_PORT = 5432
+DATABASE_SECRETS = "secrets"
+"""The volume that holds the password which the stack's own database is made with."""
 
 
 @dataclass(frozen=True)
@@ -69,45 +71,21 @@ class ComposeProject:
     def write_stack(self) -> None:
         """Write what the edge and the database get."""
         write_private(self._empty_file(), "")
-        if self.settings.database == "postgres":
-            secret = self.configuration.secret_values().get(GENERATED, "")
-            if secret or not self._database_secret().exists():
-                write_private(self._database_secret(), secret, mode=0o444)
         write_private(self._stack_file(), _json(self._stack_document()))
 
-    def keep_release(self, release: Release) -> None:
-        """Keep what a release gets, so that it can be started again as it was; secrets go into files of their own."""
-        folder = self.secrets_folder(release.id)
-        for name, value in self.configuration.secret_values().items():
-            write_private(folder / name, value, mode=0o444)
-        write_private(self._release_file(release.id), _json(self._service_document(release)))
+    def write_slot(self, slot: str, release: str, volume: str, service: Mapping[str, Any]) -> None:
+        """Write the additions with which a kept release runs in a slot; its migration gets the same.
 
-    def keeps(self, release: str) -> bool:
-        """Whether a release can be started again as far as its values are concerned."""
-        return self._release_file(release).exists()
-
-    def forget_all_but(self, releases: Iterable[str]) -> None:
-        """Delete the values of all releases but some."""
-        kept = set(releases)
-        for path in (self.state / "releases").glob("*.json"):
-            if path.stem not in kept:
-                shutil.rmtree(self.secrets_folder(path.stem), ignore_errors=True)
-                path.unlink()
-
-    def write_slot(self, slot: str, release: str) -> None:
-        """Write the additions with which a kept release runs in a slot; its migration gets the same."""
-        service = json.loads(self._release_file(release).read_text(encoding="utf-8"))
+        `service` is the release's document, `volume` holds its secrets.
+        """
+        secrets = {"type": "volume", "source": "release", "target": SECRETS, "read_only": True}
+        mounted = {**service, "volumes": [{**secrets, "volume": {"nocopy": True}}]}
         labels = {**self.labels(), "copier-gin.release": release, "copier-gin.slot": slot}
-        services = {f"app-{slot}": {**service, "labels": labels}}
+        services = {f"app-{slot}": {**mounted, "labels": labels}}
         if self.settings.database != "none":
-            services["migrate"] = service
-        folder = self.secrets_folder(release)
-        files = {name: {"file": _literal(str(folder / name))} for name in service["secrets"]}
-        write_private(self.slot_file(slot), _json({"services": services, "secrets": files}))
-
-    def secrets_folder(self, release: str) -> Path:
-        """The folder of a release's secrets: readable by its owner alone, mounted file by file into containers."""
-        return private_folder(self.state / "secrets") / release
+            services["migrate"] = mounted
+        volumes = {"release": {"name": volume, "external": True}}
+        write_private(self.slot_file(slot), _json({"services": services, "volumes": volumes}))
 
     def slot_file(self, slot: str) -> Path:
         """The file with a slot's additions."""
@@ -124,14 +102,8 @@ class ComposeProject:
     def _stack_file(self) -> Path:
         return self.state / "stack.json"
 
-    def _release_file(self, release: str) -> Path:
-        return self.state / "releases" / f"{release}.json"
-
     def _empty_file(self) -> Path:
         return self.state / "empty.env"
-
-    def _database_secret(self) -> Path:
-        return self.state / "secrets" / "database"
 
     def _stack_document(self) -> dict[str, Any]:
         labels = self.labels()
@@ -139,23 +111,22 @@ class ComposeProject:
         if self.settings.database == "postgres":
             document["services"]["database"] = {
                 "labels": labels,
-                "environment": {"POSTGRES_PASSWORD_FILE": "/run/secrets/database"},
-                "secrets": ["database"],
+                "environment": {"POSTGRES_PASSWORD_FILE": f"{SECRETS}/{GENERATED}"},
+                "volumes": [f"{DATABASE_SECRETS}:{SECRETS}:ro"],
             }
-            document["secrets"] = {"database": {"file": _literal(str(self._database_secret()))}}
+            document["volumes"] = {DATABASE_SECRETS: {"labels": labels}}
             if self.configuration.environment.development:
                 document["services"]["database"]["ports"] = [f"127.0.0.1::{DATABASE_PORT}"]
         return document
 
-    def _service_document(self, release: Release) -> dict[str, Any]:
-        secrets = sorted(self.configuration.secret_values())
+    def service_document(self, release: Release) -> dict[str, Any]:
+        """What Compose is told of a release beside its place: image, values, and the names of its secrets' files."""
         return {
             "image": _literal(release.artefact),
             "environment": {
                 **{name: _literal(value) for name, value in self._plain_values().items()},
-                **{f"{name}_FILE": f"/run/secrets/{name}" for name in secrets},
+                **{f"{name}_FILE": f"{SECRETS}/{name}" for name in sorted(self.configuration.secret_values())},
             },
-            "secrets": secrets,
         }
 
     def _plain_values(self) -> Mapping[str, str]:

@@ -95,12 +95,17 @@ class Engine:
 
     def put_file(self, container: Container, folder: str, name: str, content: str) -> None:
         """Write a file into a container's volume, as a whole."""
-        data = content.encode()
+        self.put_files(container, folder, {name: content}, 0o600)
+
+    def put_files(self, container: Container, folder: str, files: Mapping[str, str], mode: int) -> None:
+        """Write files into a container's folder, running or not."""
         buffer = io.BytesIO()
         with tarfile.open(fileobj=buffer, mode="w") as archive:
-            member = tarfile.TarInfo(name)
-            member.size, member.mode, member.mtime = len(data), 0o600, int(time.time())
-            archive.addfile(member, io.BytesIO(data))
+            for name, content in files.items():
+                data = content.encode()
+                member = tarfile.TarInfo(name)
+                member.size, member.mode, member.mtime = len(data), mode, int(time.time())
+                archive.addfile(member, io.BytesIO(data))
         container.put_archive(folder, buffer.getvalue())
 
     def get_files(self, container: Container, folder: str) -> dict[str, str]:

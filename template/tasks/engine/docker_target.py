@@ -136,24 +136,27 @@ class DockerTarget(Target):
     # --- The steps of a deploy -----------------------------------------------------------------
 
     def keep(self, release: Release) -> None:
-        """Keep the release's values; its image is on the engine already."""
+        """Keep the release's values with the engine, where its image is already."""
         if not self.runner.dry:
-            self.project.keep_release(release)
+            secrets = self.project.configuration.secret_values()
+            self.stack.kept.keep(release.id, release.artefact, self.project.service_document(release), secrets)
 
     def missing(self, release: Release) -> str:
         """A release needs its image and its values."""
-        if not self.project.keeps(release.id):
-            return "its values are not on this machine"
+        if self.stack.kept.document(release.id) is None:
+            return "its values were removed from the engine"
         return "" if self.stack.engine.image_exists(release.artefact) else "its image was removed"
 
     def secret_changed(self, release: Release, name: str) -> bool:
         """Compare with the file that the release has."""
-        kept = self.project.secrets_folder(release.id) / name
-        return not kept.exists() or kept.read_text(encoding="utf-8") != self.project.configuration[name]
+        if self.missing(release):
+            return True
+        kept = self.stack.kept.secrets(release.id, release.artefact)
+        return kept.get(name) != self.project.configuration[name]
 
     def forget_all_but(self, releases: Sequence[Release]) -> None:
         """Give back the values and images of all other releases."""
-        self.project.forget_all_but(release.id for release in releases)
+        self.stack.kept.forget_all_but({release.id for release in releases})
         self.stack.engine.remove_images(self.project.labels(), {release.artefact for release in releases})
 
     def deployed_before(self) -> bool:
@@ -234,8 +237,12 @@ class DockerTarget(Target):
     # --- Pieces --------------------------------------------------------------------------------
 
     def _write_slot(self, release: Release, slot: str) -> None:
-        if not self.runner.dry:
-            self.project.write_slot(slot, release.id)
+        if self.runner.dry:
+            return
+        document = self.stack.kept.document(release.id)
+        if document is None:
+            raise DeployFault(f"release {release.id} is not kept: {self.missing(release)}")
+        self.project.write_slot(slot, release.id, self.stack.kept.volume(release.id), document)
 
     def _hold(self, slot: str) -> None:
         if self.runner.dry:

@@ -6,10 +6,12 @@ import shutil
 from contextlib import closing
 from typing import TYPE_CHECKING
 
-from .compose import DATABASE_PORT, ComposeProject
+from .compose import DATABASE_PORT, DATABASE_SECRETS, ComposeProject
+from .configuration import GENERATED
 from .docker_engine import Engine
 from .errors import DeployFault, Fault, MissingFault
 from .health import HealthWatch
+from .kept_releases import KeptReleases, put_secrets
 from .runner import Outcome, Runner
 
 if TYPE_CHECKING:
@@ -23,6 +25,7 @@ class Stack:
         self.runner = runner
         self.project = project
         self.engine = Engine()
+        self.kept = KeptReleases(self.engine, project.name, project.labels())
 
     @property
     def name(self) -> str:
@@ -64,12 +67,26 @@ class Stack:
         if self.runner.dry:
             self.compose(*arguments)
             return
+        if "database" in wanted:
+            self._put_password()
         with closing(HealthWatch(self.engine, self.name)) as watch:
             done = self.compose(*arguments)
             if not done.ok:
                 raise compose_fault("the stack does not start", done)
             for service in wanted:
                 watch.wait(self.require(service), self.project.settings.healthy_timeout)
+
+    def _put_password(self) -> None:
+        """Give the database that is about to be made its password: it finds it as a file at its first start."""
+        container = self.find("database")
+        if container is not None and container.status != "created":
+            return
+        done = self.compose("create", "--no-recreate", "database")
+        if not done.ok:
+            raise compose_fault("the database cannot be made", done)
+        image = str(self.require("database").attrs["Image"])
+        secrets = {GENERATED: self.project.configuration[GENERATED]}
+        put_secrets(self.engine, image, f"{self.name}_{DATABASE_SECRETS}", secrets)
 
     def take_down(self, data: bool) -> None:
         """Remove containers and networks; with `data`, volumes, images and kept values as well."""
@@ -79,6 +96,7 @@ class Stack:
             raise compose_fault("the stack does not go down", done)
         if data and not self.runner.dry:
             self.engine.remove_images(self.project.labels())
+            self.kept.forget_all_but(())
             shutil.rmtree(self.project.state)
 
     def compose(self, *arguments: str, slot: str = "", timeout: float | None = None) -> Outcome:
