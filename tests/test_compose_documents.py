@@ -77,7 +77,7 @@ def slot_document(of: ComposeProject) -> tuple[Release, Any]:
     """The additions for the green slot."""
     made = release(of)
     of.write_stack()
-    of.write_slot("green", made.id, "volume-of-the-release", of.service_document(made))
+    of.write_slot("green", made.id, "volume-of-the-release", of.service_document(made.artefact))
     return made, read(of.slot_file("green"))
 
 

@@ -22,6 +22,7 @@ from .engine.runner import Runner
 from .engine.settings import Environment, Settings, read_settings
 
 ENV = {"env": "the environment, one of those in invoke.yaml (default: dev)"}
+HOST = {"host": "one of the environment's hosts (default: all of them, or the first where only one makes sense)"}
 JSON = {"json": "print one JSON document on standard output, progress on standard error"}
 
 

@@ -4,25 +4,26 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 
 from invoke.context import Context
 
-from .cli import ENV, JSON, Session, leave, service_task, session
-from .engine import deployment
+from .cli import ENV, HOST, JSON, Session, leave, service_task, session
 from .engine.configuration import GENERATED, Configuration
 from .engine.console import print_json, table
-from .engine.deployment import Deployer
+from .engine.deployment import Deployer, Result
+from .engine.docker_target import DockerTarget
 from .engine.errors import UsageFault
+from .engine.history import HEADINGS as ENTRY_HEADINGS
+from .engine.history import read_history
 from .engine.hooks import Hooks
-from .engine.lock import deploy_lock
-from .engine.paths import state_home
+from .engine.lock import HeldByProcess, Lease
 from .engine.plan import Plan, plan_deploy, plan_rollback
 from .engine.settings import parse_seconds
 from .engine.source import BuildInfo, migrations_unknown_to, read_build_info
-from .engine.status import read_status
-from .engine.target import Target, deployment_in, fetch_json
-from .engine.targets import make_target
+from .engine.status import probe_front_door, read_status
+from .engine.switching import Switcher, Timeouts
+from .engine.target import Target, deployment_in
+from .engine.targets import described, front_doors, locked, make_target, make_targets
 from .env import counted, report
 
 SET = {"set": "NAME=VALUE, stronger than the environment's files; may be given more than once"}
@@ -59,16 +60,16 @@ def deploy(
     configuration = checked_configuration(s, set_ or (), make_password=not plan)
     info = read_build_info(s.runner, s.settings.service, env)
     if plan:
-        _tell_plan(_deploy_plan(s, configuration, info), json)
+        _tell_plans(_deploy_plans(s, configuration, info), json)
         return
-    with deploy_lock(_state(s), f"deploy --env={env}", wait):
-        target = make_target(s.runner, s.settings, configuration)
-        s.console.title(f"Deploying {s.settings.service} {info.version} to {env} ({target.name})")
-        if edge:
+    targets = make_targets(s.runner, s.settings, configuration)
+    with locked(targets, f"deploy --env={env}", wait, s.console.note) as leases:
+        s.console.title(f"Deploying {s.settings.service} {info.version} to {env} ({described(targets)})")
+        for target in targets if edge else []:
             with s.console.step("edge"):
                 target.renew_edge()
-        result = _deployer(s, target, timeouts).deploy(info, configuration)
-    tell(s, target, result, json)
+        result = _deployer(s, targets, leases, timeouts).deploy(info, configuration)
+    tell(s, targets[0], result, json)
 
 
 @service_task(help={**ENV, **JSON, **TIMEOUT, **LOCK_WAIT, **PLAN, "to": "the id or version of a kept release"})
@@ -84,49 +85,36 @@ def rollback(
     """Return to the former release, or another kept one, with its own image and configuration, without a build."""
     s = session(c, env, json)
     timeouts, wait = _timeouts(s, timeout), parse_wait(lock_wait)
-    target = make_target(s.runner, s.settings, s.environments.configuration(s.environment))
-    deployer = _deployer(s, target, timeouts)
+    targets = make_targets(s.runner, s.settings, s.environments.configuration(s.environment))
     if plan:
-        _tell_plan(_rollback_plan(s, deployer, to), json)
+        _tell_plans(_rollback_plans(s, targets, to), json)
         return
-    with deploy_lock(_state(s), f"rollback --env={env}", wait):
-        s.console.title(f"Rolling {s.settings.service} back in {env} ({target.name})")
-        result = deployer.rollback(to)
-    tell(s, target, result, json)
+    with locked(targets, f"rollback --env={env}", wait, s.console.note) as leases:
+        s.console.title(f"Rolling {s.settings.service} back in {env} ({described(targets)})")
+        result = _deployer(s, targets, leases, timeouts).rollback(to)
+    tell(s, targets[0], result, json)
 
 
-@service_task(help={**ENV, **JSON})
-def history(c: Context, env: str = "dev", json: bool = False) -> None:
+@service_task(help={**ENV, **HOST, **JSON})
+def history(c: Context, env: str = "dev", host: str = "", json: bool = False) -> None:
     """Show all deploys and rollbacks, the newest first: when, what, by whom, with which outcome."""
     s = session(c, env, json)
-    target = make_target(s.runner, s.settings, s.environments.configuration(s.environment))
-    records = list(reversed(target.releases.read()))
+    targets = make_targets(s.runner, s.settings, s.environments.configuration(s.environment), host)
+    entries = read_history(targets)
     if json:
-        print_json([record.document() for record in records])
+        print_json([entry.document() for entry in entries])
         return
-    kept = {record.release.id for record in records if not target.missing(record.release)}
-    rows = [
-        (
-            record.at[:19].replace("T", " "),
-            record.action,
-            record.outcome,
-            record.release.version,
-            record.release.id + (" (kept)" if record.release.id in kept else ""),
-            record.by,
-            f"{record.total:.1f} s",
-            record.reason[:60],
-        )
-        for record in records
-    ]
-    table(("when (UTC)", "action", "outcome", "version", "release", "by", "took", "why"), rows)
+    several = len(targets) > 1
+    headings = ("when (UTC)", *(["host"] if several else []), *ENTRY_HEADINGS)
+    table(headings, [entry.row(several) for entry in entries])
 
 
-@service_task(help={**ENV, **JSON})
-def status(c: Context, env: str = "dev", json: bool = False) -> None:
+@service_task(help={**ENV, **HOST, **JSON})
+def status(c: Context, env: str = "dev", host: str = "", json: bool = False) -> None:
     """Show which release serves, since when, and both slots."""
     s = session(c, env, json)
-    target = make_target(s.runner, s.settings, s.environments.configuration(s.environment))
-    document = read_status(target, s.settings.service, env)
+    targets = make_targets(s.runner, s.settings, s.environments.configuration(s.environment), host)
+    document = read_status(targets, s.settings.service, env)
     if json:
         print_json(document)
         return
@@ -137,26 +125,34 @@ def status(c: Context, env: str = "dev", json: bool = False) -> None:
     table(("status", ""), rows)
     print()
     headings = ("slot", "state", "health", "traffic", "in_flight", "release")
-    table(headings, [[str(slot[name]) for name in headings] for slot in document["slots"]])
+    if "hosts" not in document:
+        table(headings, [[str(slot[name]) for name in headings] for slot in document["slots"]])
+        return
+    table(("host", "url", "state"), [(each["host"], each["url"], each["state"]) for each in document["hosts"]])
+    print()
+    slots = [(each["host"], slot) for each in document["hosts"] for slot in each["slots"]]
+    table(("host", *headings), [[host, *(str(slot[name]) for name in headings)] for host, slot in slots])
 
 
 @service_task(help={**ENV, **JSON})
 def health(c: Context, env: str = "dev", json: bool = False) -> None:
     """Ask the service through its front door whether it is alive and ready; exit code 5 where it is not."""
     s = session(c, env, json)
-    port = s.environments.configuration(s.environment)["EDGE_PORT"]
-    url = f"http://localhost:{port}"
-    probes = {}
-    for path in ("/livez", "/readyz", "/startupz"):
-        code, answer = fetch_json(url + path)
-        probes[path] = {"status": code, "answer": answer}
-    ready = all(probe["status"] == 200 for probe in probes.values())
-    document = {"service": s.settings.service, "env": env, "url": url, "healthy": ready, "probes": probes}
+    configuration = s.environments.configuration(s.environment)
+    doors = front_doors(s.runner, s.settings, configuration)
+    hosts = [probe_front_door(host, url, probe_url) for host, url, probe_url in doors]
+    ready = all(each["healthy"] for each in hosts)
+    first = {name: hosts[0][name] for name in ("url", "probes")}
+    several = {"hosts": hosts} if hosts[0]["host"] else {}
+    document = {"service": s.settings.service, "env": env, "healthy": ready, **first, **several}
     if json:
         print_json(document)
     else:
-        rows = [(path, str(probe["status"] or "-"), _short(probe["answer"])) for path, probe in probes.items()]
-        table(("probe", "status", "answer"), rows)
+        for each in hosts:
+            rows = [
+                (path, str(probe["status"] or "-"), _short(probe["answer"])) for path, probe in each["probes"].items()
+            ]
+            table((f"{each['host']} probe".strip(), "status", "answer"), rows)
     if not ready:
         leave(5, f"error: {s.settings.service} in {env} is not healthy\n  what to do: status and logs show more")
 
@@ -183,37 +179,48 @@ def parse_wait(text: str) -> float:
     return 0 if text == "0" else parse_seconds("--lock-wait", text)
 
 
-def start_again(s: Session, target: Target) -> deployment.Result | None:
+def start_again(s: Session, targets: Sequence[Target]) -> Result | None:
     """Start the release that was deployed last; None where none is kept."""
-    with deploy_lock(_state(s), f"up --env={s.environment.name}"):
-        return _deployer(s, target, _timeouts(s, "")).resume()
+    with locked(targets, f"up --env={s.environment.name}", 0, s.console.note) as leases:
+        return _deployer(s, targets, leases, _timeouts(s, "")).resume()
 
 
-def _deployer(s: Session, target: Target, timeouts: deployment.Timeouts) -> Deployer:
-    facts = {"service": s.settings.service, "env": s.environment.name, "target": target.name, "url": target.url}
-    return Deployer(target, timeouts, s.console, Hooks(s.runner, facts, s.console.progress), s.runner.dry)
+def _deployer(s: Session, targets: Sequence[Target], leases: Sequence[Lease], timeouts: Timeouts) -> Deployer:
+    first, environment, dry = targets[0], s.environment, s.runner.dry
+    facts = {"service": s.settings.service, "env": environment.name, "target": first.name, "url": first.url}
+    together = len(targets) > 1 and environment.parallel > 1
+    consoles = [s.console.of_host(each.host, together) if each.host else s.console for each in targets]
+    parts = zip(targets, consoles, leases, strict=True)
+    switchers = [Switcher(target, timeouts, console, lease, dry) for target, console, lease in parts]
+    hooks = Hooks(s.runner, facts, s.console.progress)
+    return Deployer(switchers, s.console, hooks, environment.parallel, environment.soak_seconds, dry)
 
 
-def _deploy_plan(s: Session, configuration: Configuration, info: BuildInfo) -> Plan:
-    target = make_target(s.runner, s.settings, configuration)
-    live = deployment_in(target, target.live_slot())
-    migrations = migrations_unknown_to(s.runner, live.release.commit if live else "")
-    return plan_deploy(target, configuration, info, live, migrations)
+def _deploy_plans(s: Session, configuration: Configuration, info: BuildInfo) -> list[Plan]:
+    plans = []
+    for target in make_targets(s.runner, s.settings, configuration):
+        live = deployment_in(target, target.live_slot())
+        migrations = migrations_unknown_to(s.runner, live.release.commit if live else "")
+        plans.append(plan_deploy(target, configuration, info, live, migrations))
+    return plans
 
 
-def _rollback_plan(s: Session, deployer: Deployer, wanted: str) -> Plan:
-    target = deployer.target
-    deployer.records = target.releases.read()
-    release = deployer.choose(target.live_slot(), wanted)
-    return plan_rollback(
-        target, release, deployment_in(target, target.live_slot()), migrations_unknown_to(s.runner, release.commit)
-    )
+def _rollback_plans(s: Session, targets: Sequence[Target], wanted: str) -> list[Plan]:
+    plans = []
+    for target in targets:
+        switcher = Switcher(target, _timeouts(s, ""), s.console, HeldByProcess())
+        switcher.look()
+        release = switcher.choose(wanted)
+        live = deployment_in(target, switcher.former)
+        plans.append(plan_rollback(target, release, live, migrations_unknown_to(s.runner, release.commit)))
+    return plans
 
 
-def _tell_plan(plan: Plan, json: bool) -> None:
+def _tell_plans(plans: Sequence[Plan], json: bool) -> None:
     if json:
-        print_json(plan.document())
-    else:
+        print_json(plans[0].document() if len(plans) == 1 else [plan.document() for plan in plans])
+        return
+    for plan in plans:
         table(("plan", "nothing is changed"), plan.rows())
 
 
@@ -223,21 +230,18 @@ def _needs_password(s: Session, configuration: Configuration) -> bool:
         return False
     if configuration[GENERATED]:
         return False
-    from .engine.docker_engine import Engine
-
-    return not Engine().volume_exists(f"{s.settings.service}-{s.environment.name}_database")
-
-
-def _state(s: Session) -> Path:
-    return state_home() / f"{s.settings.service}-{s.environment.name}"
+    target = make_target(s.runner, s.settings, configuration)
+    if not isinstance(target, DockerTarget) or not target.project.own_database:
+        return False
+    return not target.stack.engine.volume_exists(f"{target.project.name}_database")
 
 
-def _timeouts(s: Session, healthy: str) -> deployment.Timeouts:
+def _timeouts(s: Session, healthy: str) -> Timeouts:
     seconds = parse_seconds("--timeout", healthy) if healthy else s.settings.healthy_timeout
-    return deployment.Timeouts(healthy=seconds, drain=s.settings.drain_timeout)
+    return Timeouts(healthy=seconds, drain=s.settings.drain_timeout)
 
 
-def tell(s: Session, target: Target, result: deployment.Result, json: bool) -> None:
+def tell(s: Session, target: Target, result: Result, json: bool) -> None:
     if json:
         print_json(result.document(target.name))
         return
@@ -247,7 +251,8 @@ def tell(s: Session, target: Target, result: deployment.Result, json: bool) -> N
     elif result.outcome == "unchanged":
         print(f"\nNothing to do: {result.version} serves already at {result.url}")
     else:
-        print(f"\n{result.outcome.capitalize()} {result.version} in {total:.1f} s: {result.url}")
+        several = f" on {len(result.hosts)} hosts" if len(result.hosts) > 1 else ""
+        print(f"\n{result.outcome.capitalize()} {result.version}{several} in {total:.1f} s: {result.url}")
 
 
 def _short(answer: object) -> str:

@@ -12,13 +12,11 @@ from .engine import drills
 from .engine.console import print_json, table
 from .engine.docker_target import DockerTarget
 from .engine.errors import DeployFault, UsageFault
-from .engine.lock import deploy_lock
-from .engine.paths import state_home
 from .engine.settings import parse_seconds
 from .engine.source import read_build_info
 from .engine.status import read_status
 from .engine.target import Target
-from .engine.targets import make_target
+from .engine.targets import locked, make_target
 
 OPTIONS = {
     **ENV,
@@ -65,7 +63,7 @@ def _drill(c: Context, name: str, env: str, seconds: str, connections: str, yes:
     if s.runner.dry:
         s.runner.act(f"drill.{name} on {env}, under {wanted.seconds:.0f} s of load", lambda: None)
         return
-    with _lock(s, name):
+    with _lock(s, name, target):
         s.console.title(f"Drilling {s.settings.service} in {env}: {name}")
         report = drills.run(target, s.settings, wanted, s.console)
     if json:
@@ -78,16 +76,15 @@ def _drill(c: Context, name: str, env: str, seconds: str, connections: str, yes:
         leave(5, f"{what}\n  what to do: status and logs show more")
 
 
-def _lock(s: Session, name: str) -> AbstractContextManager[None]:
+def _lock(s: Session, name: str, target: Target) -> AbstractContextManager[object]:
     """No deploy meets a fault; the drill that deploys leaves the lock to its deploys."""
     if name == "redeploy":
         return nullcontext()
-    env = s.environment.name
-    return deploy_lock(state_home() / f"{s.settings.service}-{env}", f"drill.{name} --env={env}")
+    return locked([target], f"drill.{name} --env={s.environment.name}", 0, s.console.note)
 
 
 def _require_same_version(s: Session, target: Target) -> None:
-    release = read_status(target, s.settings.service, s.environment.name)["release"]
+    release = read_status([target], s.settings.service, s.environment.name)["release"]
     if release is None:
         raise DeployFault(f"no release serves in {s.environment.name}", remedy=f"deploy --env={s.environment.name}")
     here = read_build_info(s.runner, s.settings.service, s.environment.name).version

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import sys
+from functools import partial
 
 from invoke.context import Context
 
-from .cli import ENV, Session, leave, remainder, service_task, session
+from .cli import ENV, HOST, Session, leave, remainder, service_task, session
 from .deploy import checked_configuration, deploy, start_again, tell
 from .engine import watch
 from .engine.docker_target import DockerTarget
 from .engine.errors import DeployFault, UsageFault
 from .engine.process_target import ProcessTarget
 from .engine.target import Target
-from .engine.targets import make_target
+from .engine.targets import make_target, make_targets
 
 CLEAR_LINE = "\x1b[2K"
 
@@ -22,15 +23,16 @@ CLEAR_LINE = "\x1b[2K"
 def up(c: Context, env: str = "dev") -> None:
     """Bring an environment up: start what stands still, or deploy where nothing ever served."""
     s = session(c, env)
-    target = make_target(s.runner, s.settings, checked_configuration(s))
-    if target.live_slot():
-        with s.console.step("start"):
-            target.bring_up()
-        print(f"{s.settings.service} is up in {env}: {target.url}")
+    targets = make_targets(s.runner, s.settings, checked_configuration(s))
+    if all(target.live_slot() for target in targets):
+        for target in targets:
+            with s.console.step("start"):
+                target.bring_up()
+            print(f"{s.settings.service} is up in {env}: {target.url}")
         return
-    result = start_again(s, target) if target.deployed_before() else None
+    result = start_again(s, targets) if all(target.deployed_before() for target in targets) else None
     if result:
-        tell(s, target, result, json=False)
+        tell(s, targets[0], result, json=False)
     else:
         deploy(c, env=env)
 
@@ -43,21 +45,23 @@ def down(c: Context, env: str = "dev", volumes: bool = False, yes: bool = False)
     s = session(c, env)
     if volumes and not yes and not s.runner.dry:
         _confirm(f"Delete all data of {s.settings.service} in {env}?")
-    target = _target(s)
-    if isinstance(target, ProcessTarget):
-        s.runner.act(f"stop the processes of {env}", lambda: target.take_down(volumes))
-    elif isinstance(target, DockerTarget):
-        target.stack.take_down(volumes)
+    for target in make_targets(s.runner, s.settings, s.environments.configuration(s.environment)):
+        if isinstance(target, ProcessTarget):
+            s.runner.act(f"stop the processes of {env}", partial(target.take_down, volumes))
+        elif isinstance(target, DockerTarget):
+            target.stack.take_down(volumes)
     print(f"{s.settings.service} is down in {env}" + (", its data is deleted" if volumes else ", its data is kept"))
 
 
-@service_task(help={**ENV, "follow": "go on printing until Ctrl-C", "lines": "how many lines back (default: 100)"})
-def logs(c: Context, env: str = "dev", follow: bool = False, lines: str = "100") -> None:
-    """Print the log of both slots."""
+@service_task(
+    help={**ENV, **HOST, "follow": "go on printing until Ctrl-C", "lines": "how many lines back (default: 100)"}
+)
+def logs(c: Context, env: str = "dev", host: str = "", follow: bool = False, lines: str = "100") -> None:
+    """Print the log of both slots, with several hosts those of the first or of --host."""
     s = session(c, env)
     if not lines.isdigit():
         raise UsageFault(f'--lines "{lines}" is not a number', remedy="as in --lines=500")
-    target = _target(s)
+    target = _target(s, host)
     if isinstance(target, DockerTarget):
         options = ["--tail", lines, *(["--follow"] if follow else [])]
         words = ("--profile", "*", "logs", *options, "app-blue", "app-green")
@@ -78,14 +82,14 @@ def logs(c: Context, env: str = "dev", follow: bool = False, lines: str = "100")
         leave(s.runner.stream(["tail", "-n", lines, *(["-F"] if follow else []), *files]))
 
 
-@service_task(name="exec", help={**ENV, "service": "the service of the stack (default: the slot that serves)"})
-def exec_(c: Context, env: str = "dev", service: str = "") -> None:
+@service_task(name="exec", help={**ENV, **HOST, "service": "the service of the stack (default: the slot that serves)"})
+def exec_(c: Context, env: str = "dev", service: str = "", host: str = "") -> None:
     """Run a command in a container: exec -- /app version, or exec --service=database -- psql."""
     s = session(c, env)
     command = remainder()
     if not command:
         raise UsageFault("there is no command", remedy="put it after two hyphens, as in exec -- /app version")
-    target = _target(s)
+    target = _target(s, host)
     live = target.live_slot()
     if not live and not service:
         raise DeployFault(f"no release serves in {env}", remedy=f"deploy --env={env}")
@@ -111,8 +115,8 @@ def dev(c: Context, env: str = "dev") -> None:
     watch.run(s.runner, s.settings, s.environment, values, s.console)
 
 
-def _target(s: Session) -> Target:
-    return make_target(s.runner, s.settings, s.environments.configuration(s.environment))
+def _target(s: Session, host: str) -> Target:
+    return make_target(s.runner, s.settings, s.environments.configuration(s.environment), host)
 
 
 def _confirm(question: str) -> None:

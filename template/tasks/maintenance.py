@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from invoke.context import Context
 
 from .cli import ENV, JSON, service_task, session
 from .engine import maintenance as engine
 from .engine.console import print_json
 from .engine.errors import UsageFault
-from .engine.targets import make_target
+from .engine.targets import make_targets
 
 
 @service_task(help={**ENV, **JSON, "on": "answer every request with 503 and a page", "off": "serve again"})
@@ -17,11 +19,15 @@ def maintenance(c: Context, env: str = "dev", on: bool = False, off: bool = Fals
     if on and off:
         raise UsageFault("--on and --off exclude each other", remedy="give one of them, or none to see what is")
     s = session(c, env, json)
-    target = make_target(s.runner, s.settings, s.environments.configuration(s.environment))
-    if on or off:
-        s.runner.act(f"turn maintenance {'on' if on else 'off'} at {target.url}", lambda: engine.switch(target, on))
-    now = engine.is_on(target)
+    targets = make_targets(s.runner, s.settings, s.environments.configuration(s.environment))
+    for target in targets if on or off else []:
+        wanted = partial(engine.switch, target, on)
+        s.runner.act(f"turn maintenance {'on' if on else 'off'} at {target.url}", wanted)
+    now = {target.url: engine.is_on(target) for target in targets}
     if json:
-        print_json({"service": s.settings.service, "env": env, "url": target.url, "maintenance": now})
-    else:
-        print(f"Maintenance of {s.settings.service} in {env} is {'on' if now else 'off'}: {target.url}")
+        first = {"url": targets[0].url, "maintenance": all(now.values())}
+        hosts = [{"host": each.host, "url": each.url, "maintenance": now[each.url]} for each in targets if each.host]
+        print_json({"service": s.settings.service, "env": env, **first, **({"hosts": hosts} if hosts else {})})
+        return
+    for url, is_on in now.items():
+        print(f"Maintenance of {s.settings.service} in {env} is {'on' if is_on else 'off'}: {url}")

@@ -11,11 +11,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from .configuration import GENERATED, Configuration
 from .kept_releases import SECRETS
 from .paths import write_private
-from .releases import Release
 from .runner import clean_environment
 from .settings import Settings
 
@@ -28,12 +28,16 @@ DATABASE_SECRETS = "secrets"
 
 @dataclass(frozen=True)
 class ComposeProject:
-    """The compose project of one environment. `state` is its folder outside the checkout."""
+    """The compose project of one environment. `state` is its folder outside the checkout.
+
+    `docker_host` is the engine as DOCKER_HOST names it.
+    """
 
     root: Path
     state: Path
     settings: Settings
     configuration: Configuration
+    docker_host: str = ""
 
     @property
     def name(self) -> str:
@@ -43,7 +47,12 @@ class ComposeProject:
     @property
     def services(self) -> list[str]:
         """The services beside the slots, in the order in which they start."""
-        return ["edge", "database"] if self.settings.database == "postgres" else ["edge"]
+        return ["edge", "database"] if self.own_database else ["edge"]
+
+    @property
+    def own_database(self) -> bool:
+        """Whether the stack's own database is used: DATABASE_URL may name one elsewhere."""
+        return self.settings.database == "postgres" and self._database_host() == "database"
 
     def argv(self, *arguments: str, slot: str = "") -> list[str]:
         """A compose command line; with `slot`, that slot's image and values are part of it."""
@@ -65,6 +74,7 @@ class ComposeProject:
                 "APP_ENV_FILE": str(self._empty_file()),
                 "POSTGRES_PASSWORD": "",
                 "COMPOSE_IGNORE_ORPHANS": "true",
+                **({"DOCKER_HOST": self.docker_host} if self.docker_host else {}),
             }
         )
 
@@ -108,7 +118,7 @@ class ComposeProject:
     def _stack_document(self) -> dict[str, Any]:
         labels = self.labels()
         document: dict[str, Any] = {"services": {"edge": {"labels": labels}}}
-        if self.settings.database == "postgres":
+        if self.own_database:
             document["services"]["database"] = {
                 "labels": labels,
                 "environment": {"POSTGRES_PASSWORD_FILE": f"{SECRETS}/{GENERATED}"},
@@ -119,10 +129,10 @@ class ComposeProject:
                 document["services"]["database"]["ports"] = [f"127.0.0.1::{DATABASE_PORT}"]
         return document
 
-    def service_document(self, release: Release) -> dict[str, Any]:
+    def service_document(self, image: str) -> dict[str, Any]:
         """What Compose is told of a release beside its place: image, values, and the names of its secrets' files."""
         return {
-            "image": _literal(release.artefact),
+            "image": image,
             "environment": {
                 **{name: _literal(value) for name, value in self._plain_values().items()},
                 **{f"{name}_FILE": f"{SECRETS}/{name}" for name in sorted(self.configuration.secret_values())},
@@ -133,6 +143,10 @@ class ComposeProject:
         """The service's values but for the ports, which are the stack's choice inside a container."""
         values = self.configuration.service_values()
         return {name: value for name, value in values.items() if name not in ("HTTP_PORT", "ADMIN_PORT", "LISTEN_HOST")}
+
+    def _database_host(self) -> str | None:
+        known = "DATABASE_URL" in self.configuration.schema.variables
+        return urlsplit(self.configuration["DATABASE_URL"]).hostname if known else "database"
 
     def labels(self) -> dict[str, str]:
         """The labels of everything that belongs to this environment."""

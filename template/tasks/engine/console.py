@@ -1,4 +1,4 @@
-"""What people see: the progress of steps, tables, plain lines where there is no terminal."""
+"""What people see: the progress of steps, tables, plain lines without a terminal, and what programs hear."""
 
 from __future__ import annotations
 
@@ -6,31 +6,41 @@ import json
 import os
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, TextIO
 
 GREEN, RED, YELLOW, DIM, BOLD = "32", "31", "33", "2", "1"
+Listener = Callable[[dict[str, Any]], None]
 
 
 @dataclass
 class Step:
-    """A step under way; set `detail` to what is worth reading once it is done."""
+    """A step under way; set `detail` to what is worth reading once it is done, call `tell` with how far it is."""
 
     name: str
     detail: str = ""
+    tell: Callable[[str], None] = lambda _: None
 
 
 @dataclass
 class Console:
-    """Progress and notes go to `progress`, results to standard output.
+    """Progress and notes go to `progress`, results to standard output, and each step to `listeners` as a document.
 
     Colour and the moving clock are used on a terminal only, and colour never where NO_COLOR is set (no-color.org).
+    `host` stands in front of each step where there are several; `together` says that others print at the same time.
     """
 
     progress: TextIO
     seconds: dict[str, float] = field(default_factory=dict)
+    host: str = ""
+    together: bool = False
+    listeners: list[Listener] = field(default_factory=list)
+
+    def of_host(self, host: str, together: bool) -> Console:
+        """The same for the steps of one of several hosts, with seconds of its own."""
+        return replace(self, host=host, together=together, seconds={})
 
     @property
     def terminal(self) -> bool:
@@ -54,32 +64,42 @@ class Console:
     @contextmanager
     def step(self, name: str) -> Iterator[Step]:
         """Show a step while it runs; its line with the seconds stays, marked when it failed."""
-        step = Step(name)
         start = time.monotonic()
+        self._report(name, "started")
         try:
-            with self._clock(name):
+            with self._clock(name) as tell:
+                step = Step(name, tell=tell)
                 yield step
-        except BaseException:
-            self._line(self.paint("✗", RED), name, time.monotonic() - start, "")
+        except BaseException as error:
+            seconds = round(time.monotonic() - start, 3)
+            self._line(self.paint("✗", RED), name, seconds, "")
+            self._report(name, "failed", seconds=seconds, detail=str(getattr(error, "what", type(error).__name__)))
             raise
         self.seconds[name] = round(time.monotonic() - start, 3)
         self._line(self.paint("✓", GREEN), name, self.seconds[name], step.detail)
+        self._report(name, "done", seconds=self.seconds[name], detail=step.detail)
+
+    def _report(self, step: str, state: str, **more: Any) -> None:
+        for listener in self.listeners:
+            listener({"event": "step", "host": self.host, "step": step, "state": state, **more})
 
     def _line(self, mark: str, name: str, seconds: float, detail: str) -> None:
-        print(f"{mark} {name:<9}{seconds:6.1f} s  {detail}".rstrip(), file=self.progress, flush=True)
+        place = f"{self.host}  " if self.host else ""
+        print(f"{mark} {place}{name:<9}{seconds:6.1f} s  {detail}".rstrip(), file=self.progress, flush=True)
 
     @contextmanager
-    def _clock(self, name: str) -> Iterator[None]:
-        if not self.terminal:
-            yield
+    def _clock(self, name: str) -> Iterator[Callable[[str], None]]:
+        if not self.terminal or self.together:
+            yield lambda _: None
             return
         from rich.console import Console as RichConsole
         from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
         columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
+        title = f"{self.host}  {name}" if self.host else name
         with Progress(*columns, console=RichConsole(file=self.progress), transient=True) as progress:
-            progress.add_task(name)
-            yield
+            task = progress.add_task(title)
+            yield lambda text: progress.update(task, description=f"{title}  {text}")
 
 
 def table(headings: Sequence[str], rows: Sequence[Sequence[str]], file: TextIO | None = None) -> None:

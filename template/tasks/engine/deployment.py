@@ -1,46 +1,38 @@
-"""A deploy, a rollback and a start after a stop as pages of short steps, the same for every target.
+"""Deploys and rollbacks of an environment as pages of short steps, the same for every target and any number of hosts.
 
-Any failure, Ctrl-C included, leaves the former release serving; what it leaves behind is found by the next deploy.
+One host is the usual case. With several, the first one goes ahead and is watched, the others follow in groups, and a
+failure on any of them takes all that were switched back to the release they had.
 """
 
 from __future__ import annotations
 
-import signal
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field, replace
-from itertools import pairwise
-from types import FrameType
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from typing import Any
 
 from .configuration import Configuration
 from .console import Console
-from .edge import SLOTS, other
-from .errors import BuildFault, DeployFault, Fault, MissingFault, UsageFault
+from .errors import DeployFault, Fault
 from .hooks import Hooks
-from .releases import FAILED, KEPT, Deployment, Release, good, line_of, new_deployment, new_release
+from .interruption import undisturbed
+from .releases import Deployment, Release, new_release
 from .source import BuildInfo
-from .target import Target, verify_front_door
+from .switching import Switcher, explained
 
-BEFORE_SWITCH = (UsageFault, MissingFault, BuildFault)
-
-
-@dataclass(frozen=True)
-class Timeouts:
-    """Seconds that a slot has to become healthy, and requests under way to finish."""
-
-    healthy: float
-    drain: float
+UNCHANGED = "unchanged"
 
 
 @dataclass(frozen=True)
 class Result:
-    """What a deploy came to: `deployed`, `unchanged`, `rolled back` or `started`, and what serves now."""
+    """What a deploy came to: `deployed`, `unchanged`, `rolled back` or `started`, and what serves now, by host."""
 
     outcome: str
     deployment: Deployment
     url: str
     seconds: dict[str, float]
+    hosts: dict[str, Deployment] = field(default_factory=dict)
 
     @property
     def version(self) -> str:
@@ -52,238 +44,182 @@ class Result:
         release = self.deployment.release
         names = {"service": release.service, "env": release.env, "target": target}
         rest = {"release": self.deployment.summary(), "seconds": self.seconds}
-        return {**names, "outcome": self.outcome, "url": self.url, **rest}
+        hosts = [
+            {"host": host, "release": done.summary(), "seconds": done.seconds} for host, done in self.hosts.items()
+        ]
+        return {**names, "outcome": self.outcome, "url": self.url, **rest, **({"hosts": hosts} if hosts else {})}
 
 
 @dataclass
-class _Attempt:
-    """How far a deploy has come: what has to be undone where it fails."""
+class _Progress:
+    """What a roll-out has done so far, for the report and for going back."""
 
-    action: str
-    former: str = ""
-    slot: str = ""
-    release: Release | None = None
+    done: list[tuple[Switcher, Deployment]] = field(default_factory=list)
+    report: list[str] = field(default_factory=list)
 
 
 @dataclass
 class Deployer:
-    """Deploys to one target."""
+    """Deploys to all hosts of an environment; `parallel` at a time once the first was well for `soak` seconds."""
 
-    target: Target
-    timeouts: Timeouts
+    switchers: Sequence[Switcher]
     console: Console
     hooks: Hooks
+    parallel: int = 1
+    soak: float = 0
     dry: bool = False
-    records: list[Deployment] = field(default_factory=list)
 
     def deploy(self, info: BuildInfo, configuration: Configuration) -> Result:
-        """Build `info`, start it in the idle slot, switch when it is healthy, and keep the former slot stopped."""
-        with self._undone_on_failure("deploy") as attempt:
+        """Build `info` once, and put it on every host that does not serve just that already."""
+        first = self.switchers[0].target
+        with self._told("deploy", info) as facts:
+            self._check()
+            self.hooks.before("pre-build", **facts)
             artefact = self._build(info)
-            self._look(attempt)
-            serving = self._serving(attempt.former)
-            fingerprint = self.target.fingerprint()
-            if serving and (serving.release.artefact, serving.release.configuration) == (artefact, fingerprint):
-                return Result("unchanged", serving, self.target.url, dict(self.console.seconds))
+            fingerprint = first.fingerprint()
+            self._look()
+            serving = [switcher.serving(artefact, fingerprint) for switcher in self.switchers]
+            wanted = [switcher for switcher, found in zip(self.switchers, serving, strict=True) if found is None]
+            if not wanted and serving[0]:
+                return Result(UNCHANGED, serving[0], first.url, dict(self.console.seconds))
             release = new_release(info, artefact, configuration, fingerprint)
-            self.hooks.before("pre-deploy", **_facts(attempt.action, release))
-            self._aim(attempt, release, other(attempt.former))
-            with self.console.step("migrate") as step:
-                self.target.keep(release)
-                self.target.bring_up()
-                step.detail = self.target.migrate(release, attempt.slot)
-            self._start_and_switch(attempt, release)
-        return self._finish(attempt, release, "deployed")
+            facts["release"] = release.id
+            self.hooks.before("pre-deploy", **facts)
+            done = self._roll_out(wanted, lambda switcher: switcher.deploy(release), self.soak)
+        self.hooks.after("post-deploy", **facts)
+        return self._result("deployed", done)
 
     def rollback(self, wanted: str = "") -> Result:
-        """Return to an earlier release with its own image and configuration, without a build."""
-        with self._undone_on_failure("rollback") as attempt:
-            with self.console.step("check") as step:
-                step.detail = self.target.check()
-                self._look(attempt)
-                release = self.choose(attempt.former, wanted)
-            self.hooks.before("pre-deploy", **_facts(attempt.action, release))
-            self._aim(attempt, release, other(attempt.former))
-            self._start_and_switch(attempt, release)
-        return self._finish(attempt, release, "rolled back")
+        """Return every host to an earlier release with its own image and configuration, without a build."""
+        with self._told("rollback") as facts:
+            self._check()
+            self._look()
+            chosen = {id(switcher): switcher.choose(wanted) for switcher in self.switchers}
+            facts.update(_of_release(chosen[id(self.switchers[0])]))
+            self.hooks.before("pre-deploy", **facts)
+            done = self._roll_out(self.switchers, lambda switcher: switcher.return_to(chosen[id(switcher)]), soak=0)
+        self.hooks.after("post-deploy", **facts)
+        return self._result("rolled back", done)
 
     def resume(self) -> Result | None:
-        """Start the release that was deployed last, as after `down`; None where there is none that is kept."""
-        with self._undone_on_failure("up") as attempt:
-            with self.console.step("check") as step:
-                step.detail = self.target.check()
-                self.target.bring_up()
-                self._look(attempt)
-            last = next((found for found in good(self.records) if not self.target.missing(found.release)), None)
-            if last is None or self.dry:
+        """Start the release that was deployed last on each host; None where none is kept on any."""
+        with self._told("up") as facts:
+            self._check()
+            started = [(switcher, switcher.resume()) for switcher in self.switchers]
+            done = [(switcher, deployment) for switcher, deployment in started if deployment]
+            if not done:
                 return None
-            self._aim(attempt, last.release, self._slot_of(last.release))
-            self._start_and_switch(attempt, last.release)
-        return self._finish(attempt, last.release, "started")
-
-    def choose(self, live_slot: str, wanted: str) -> Release:
-        """The release to return to: `wanted`, or the one before that which serves in the line of good ones."""
-        live = self._release_in(live_slot)
-        if wanted and wanted == live:
-            raise UsageFault(f"release {wanted} serves already", remedy="nothing needs to be done")
-        found = [
-            record.release for record in good(self.records) if wanted in (record.release.id, record.release.version)
-        ]
-        if not wanted:
-            line = line_of(self.records)
-            found = [before for before, after in pairwise(line) if after.id == live]
-        if not live_slot or not found:
-            what = f"there is no release {wanted} to return to" if wanted else "there is no former release to return to"
-            raise DeployFault(what, remedy="history lists the releases; a commit can be checked out and deployed")
-        if missing := self.target.missing(found[0]):
-            commit = found[0].commit[:12]
-            raise DeployFault(
-                f"release {found[0].id} cannot be started again: {missing}",
-                remedy=f"git checkout {commit} and deploy it; the last {KEPT} good releases are kept",
-            )
-        return found[0]
+            facts.update(_of_release(done[0][1].release))
+        self.hooks.after("post-deploy", **facts)
+        return self._result("started", done)
 
     # --- Steps ---------------------------------------------------------------------------------
 
+    def _check(self) -> None:
+        for switcher in self.switchers:
+            switcher.check()
+
+    def _look(self) -> None:
+        for switcher in self.switchers:
+            switcher.look()
+
     def _build(self, info: BuildInfo) -> str:
-        with self.console.step("check") as step:
-            step.detail = self.target.check()
-        self.hooks.before("pre-build", action="deploy", version=info.version, commit=info.commit)
+        target = self.switchers[0].target
         with self.console.step("build") as step:
-            step.detail = self.target.build(info)
+            step.detail = target.build(info)
         with self.console.step("image") as step:
-            artefact = self.target.package(info)
+            artefact = target.package(info)
             step.detail = artefact[:19]
         return artefact
 
-    def _start_and_switch(self, attempt: _Attempt, release: Release) -> None:
-        with self.console.step("start"):
-            self.target.start(release, attempt.slot)
-        with self.console.step("healthy") as step:
-            step.detail = self.target.wait_healthy(attempt.slot, self.timeouts.healthy)
-        with self.console.step("admit"):
-            self.target.admit(attempt.slot, attempt.former)
-        with self.console.step("verify") as step:
-            step.detail = "" if self.dry else verify_front_door(self.target.url, release.build)
-
-    def _finish(self, attempt: _Attempt, release: Release, outcome: str) -> Result:
-        """What follows once the new release serves: a failure here is not a reason to go back."""
-        deployment = new_deployment(release, attempt.action, self.console.seconds)
+    def _roll_out(
+        self, switchers: Sequence[Switcher], act: Callable[[Switcher], Deployment], soak: float
+    ) -> list[tuple[Switcher, Deployment]]:
+        """Go from host to host; where one fails, take back all that were done and say so host by host."""
+        progress = _Progress()
         try:
-            self._record(deployment)
-            if attempt.former:
-                self._retire(attempt.former)
-            with self.console.step("record") as step:
-                deployment = replace(deployment, seconds=dict(self.console.seconds))
-                self._record(deployment)
-                self._prune(release)
-                step.detail = "" if self.dry else release.id
+            for group in groups(switchers, self.parallel):
+                self._together(group, act, progress)
+                if soak and len(progress.done) == 1 and len(switchers) > 1:
+                    canary, deployment = progress.done[0]
+                    canary.soak(deployment.release, soak)
         except (Exception, KeyboardInterrupt) as error:
-            reason = "interrupted" if isinstance(error, KeyboardInterrupt) else str(getattr(error, "what", error))
-            raise Fault(
-                f"the new release serves, but what follows was not finished: {reason}",
-                where=f"slot {attempt.former or attempt.slot}",
-                remedy="nothing needs to be done at once: the next deploy takes over from here",
-            ) from error
-        self.hooks.after("post-deploy", **_facts(attempt.action, release))
-        return Result(outcome, deployment, self.target.url, dict(self.console.seconds))
+            if len(switchers) == 1:
+                raise
+            with undisturbed():
+                raise self._taken_back(error, switchers, progress) from error
+        return progress.done
 
-    def _retire(self, slot: str) -> None:
-        with self.console.step("drain") as step:
-            step.detail = self.target.drain(slot, self.timeouts.drain)
-        with self.console.step("retire") as step:
-            self.target.retire(slot)
-            step.detail = f"{slot} is kept for a rollback"
+    def _together(self, group: Sequence[Switcher], act: Callable[[Switcher], Deployment], progress: _Progress) -> None:
+        """Act on all hosts of a group at once; the first fault is raised when all have come to an end."""
+        if len(group) == 1:
+            self._note(group[0], act, progress)
+            return
+        with ThreadPoolExecutor(max_workers=len(group)) as pool:
+            running = [pool.submit(self._note, switcher, act, progress) for switcher in group]
+            try:
+                faults = [fault for each in running if (fault := each.exception())]
+            except KeyboardInterrupt:
+                with undisturbed():
+                    for switcher in group:
+                        switcher.target.interrupt()
+                    pool.shutdown()
+                raise
+        if faults:
+            raise faults[0]
 
-    def _record(self, deployment: Deployment) -> None:
-        if not self.dry:
-            self.target.releases.write(deployment)
+    def _note(self, switcher: Switcher, act: Callable[[Switcher], Deployment], progress: _Progress) -> None:
+        try:
+            progress.done.append((switcher, act(switcher)))
+        except Fault as failed:
+            progress.report.append(f"{switcher.target.host}: {failed.what}; {failed.where}")
+            progress.report.extend(f"  {detail}" for detail in failed.details)
+            raise
 
-    def _prune(self, release: Release) -> None:
-        """Keep what can be returned to: the last good releases and whatever is in a slot."""
-        recent = [record.release for record in good(self.records) if record.release.id != release.id]
-        in_slots = {state.release for state in self.target.slots()}
-        older = [found for found in recent[KEPT - 1 :] if found.id in in_slots]
-        if not self.dry:
-            self.target.forget_all_but([release, *recent[: KEPT - 1], *older])
+    def _taken_back(self, error: BaseException, switchers: Sequence[Switcher], progress: _Progress) -> Fault:
+        """Take all hosts that were switched back to what they had; a fault that tells of each host."""
+        reached = [switcher for switcher, _ in progress.done]
+        failed = [line.partition(":")[0] for line in progress.report if not line.startswith(" ")]
+        for switcher, deployment in reversed(progress.done):
+            host = switcher.target.host
+            try:
+                told = switcher.revert(
+                    deployment, f"undone, as the deploy failed: {getattr(error, 'what', 'interrupted')}"
+                )
+            except Exception as failure:
+                told = f"still serves the new release, as going back failed: {getattr(failure, 'what', failure)}"
+            progress.report.append(f"{host}: {told}")
+        untouched = [s.target.host for s in switchers if s not in reached and s.target.host not in failed]
+        progress.report += [f"{host}: not reached, nothing was changed" for host in untouched]
+        where = f"{len(failed)} of {len(switchers)} hosts failed" if failed else f"{len(switchers)} hosts"
+        what = explained(error, "", self.switchers[0].target.environment_name)
+        fault = DeployFault(what.what, where=where, details=progress.report, remedy=what.remedy)
+        fault.settled = True
+        return fault
 
-    # --- State ---------------------------------------------------------------------------------
-
-    def _look(self, attempt: _Attempt) -> None:
-        self.records = self.target.releases.read()
-        attempt.former = self.target.live_slot()
-
-    def _aim(self, attempt: _Attempt, release: Release, slot: str) -> None:
-        attempt.release, attempt.slot = release, slot
-
-    def _serving(self, slot: str) -> Deployment | None:
-        """The last deployment of the release that serves from `slot`, if it is well."""
-        state = next((state for state in self.target.slots() if state.slot == slot), None)
-        if state is None or state.health != "healthy":
-            return None
-        return next((found for found in good(self.records) if found.release.id == state.release), None)
-
-    def _release_in(self, slot: str) -> str:
-        return next((state.release for state in self.target.slots() if state.slot == slot), "")
-
-    def _slot_of(self, release: Release) -> str:
-        return next((state.slot for state in self.target.slots() if state.release == release.id), SLOTS[0])
-
-    # --- Failures ------------------------------------------------------------------------------
+    def _result(self, outcome: str, done: Sequence[tuple[Switcher, Deployment]]) -> Result:
+        several = {switcher.target.host: deployment for switcher, deployment in done if switcher.target.host}
+        seconds = {**self.console.seconds, **done[0][0].console.seconds}
+        return Result(outcome, done[0][1], done[0][0].target.url, seconds, several)
 
     @contextmanager
-    def _undone_on_failure(self, action: str) -> Iterator[_Attempt]:
-        """Withdraw the new slot when a step fails or is interrupted, and say what serves now."""
-        attempt = _Attempt(action)
-        previous = signal.signal(signal.SIGTERM, _interrupt)
+    def _told(self, action: str, info: BuildInfo | None = None) -> Iterator[dict[str, str]]:
+        """Tell hooks of a failure; the facts that they hear grow while the deploy goes on."""
+        facts = {"action": action, **({"version": info.version, "commit": info.commit} if info else {})}
         try:
-            yield attempt
+            yield facts
         except (Exception, KeyboardInterrupt) as error:
-            signal.signal(signal.SIGINT, signal.SIG_IGN)
-            try:
-                undone = "nothing was changed" if self.dry or not attempt.slot else self._withdraw(attempt)
-                fault = _explained(error, undone, self.target.environment_name)
-                self._record_failure(attempt, fault)
-                known = _facts(attempt.action, attempt.release) if attempt.release else {"action": attempt.action}
-                self.hooks.after("deploy-failed", **known, reason=fault.what)
-            finally:
-                signal.signal(signal.SIGINT, signal.default_int_handler)
+            with undisturbed():
+                fault = explained(error, "nothing was changed", self.switchers[0].target.environment_name)
+                self.hooks.after("deploy-failed", **facts, reason=fault.what)
             raise fault from error
-        finally:
-            signal.signal(signal.SIGTERM, previous)
-
-    def _withdraw(self, attempt: _Attempt) -> str:
-        try:
-            self.target.withdraw(attempt.slot, attempt.former)
-        except Exception as error:
-            return f"the {attempt.slot} slot could not be withdrawn ({error}); the next deploy starts it anew"
-        if attempt.former:
-            return f"the former release still serves from {attempt.former}"
-        return "no release served before, and none does now"
-
-    def _record_failure(self, attempt: _Attempt, fault: Fault) -> None:
-        if attempt.release is None or self.dry:
-            return
-        with suppress(Exception):
-            failed = new_deployment(attempt.release, attempt.action, self.console.seconds, FAILED, fault.what)
-            self.target.releases.write(failed)
 
 
-def _facts(action: str, release: Release) -> dict[str, str]:
-    """What hooks hear of a release."""
-    return {"action": action, "version": release.version, "commit": release.commit, "release": release.id}
+def groups(switchers: Sequence[Switcher], parallel: int) -> list[Sequence[Switcher]]:
+    """The first one alone, then the others, `parallel` at a time."""
+    rest = switchers[1:]
+    return [switchers[:1], *(rest[start : start + parallel] for start in range(0, len(rest), parallel))]
 
 
-def _explained(error: BaseException, undone: str, environment: str) -> Fault:
-    remedy = f"mend the cause and deploy again; logs --env={environment} shows more"
-    if isinstance(error, KeyboardInterrupt):
-        return DeployFault("the deploy was interrupted", where=undone, remedy="deploy again when you are ready")
-    if isinstance(error, Fault):
-        kind = type(error) if isinstance(error, BEFORE_SWITCH) else DeployFault
-        where = f"{error.where}; {undone}" if error.where else undone
-        return kind(error.what, where=where, remedy=error.remedy or remedy, details=error.details)
-    return DeployFault(f"{type(error).__name__}: {error}", where=undone, remedy=remedy)
-
-
-def _interrupt(_signal: int, _frame: FrameType | None) -> None:
-    raise KeyboardInterrupt
+def _of_release(release: Release) -> dict[str, str]:
+    return {"version": release.version, "commit": release.commit, "release": release.id}

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import io
 import os
+import re
 import tarfile
 import time
 from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
+from datetime import datetime
 from typing import TYPE_CHECKING
 
-from .errors import DeployFault, MissingFault, UsageFault
+from .errors import DeployFault, MissingFault
 
 if TYPE_CHECKING:
     from docker import DockerClient
@@ -22,28 +24,22 @@ START_DOCKER = "start Docker, or set DOCKER_HOST or docker context; doctor check
 
 
 class Engine:
-    """One engine. Making it connects, and raises MissingFault where no engine answers."""
+    """One engine, at `endpoint` as DOCKER_HOST names it, by default the one that the docker command uses.
 
-    def __init__(self) -> None:
+    Making it connects; MissingFault where no engine answers.
+    """
+
+    def __init__(self, endpoint: str = "") -> None:
         import docker
         from docker.errors import DockerException
         from requests.exceptions import RequestException
 
-        self.endpoint = _endpoint()
+        self.endpoint = endpoint or default_endpoint()
         try:
             self.client: DockerClient = docker.DockerClient(base_url=self.endpoint, version="1.44", timeout=120)
             self.client.ping()
         except (DockerException, RequestException) as error:
             raise MissingFault("no Docker engine answers", details=[str(error)], remedy=START_DOCKER) from error
-
-    def require_local(self) -> None:
-        """UsageFault for an engine on another machine: secrets and the front door are looked for on this one."""
-        if not self.endpoint.startswith(("unix://", "npipe://")):
-            raise UsageFault(
-                "deploying to an engine on another machine is not supported yet",
-                where=self.endpoint,
-                remedy="run the deploy on that machine, or unset DOCKER_HOST and the docker context",
-            )
 
     def version(self) -> str:
         """The engine's release."""
@@ -53,6 +49,10 @@ class Engine:
         """The engine's own platform, such as linux/amd64."""
         version = self.client.version()
         return f"{version['Os']}/{version['Arch']}"
+
+    def now(self) -> float:
+        """The engine's clock, in seconds since 1970."""
+        return engine_seconds(str(self.client.info()["SystemTime"]))
 
     def find(self, project: str, service: str) -> Container | None:
         """The newest container of a compose service, running or not."""
@@ -116,7 +116,7 @@ class Engine:
             return {member.name.rpartition("/")[2]: _text(archive, member) for member in members}
 
 
-def _endpoint() -> str:
+def default_endpoint() -> str:
     """Where the docker command finds its engine: DOCKER_HOST, or the current context."""
     host = os.environ.get("DOCKER_HOST")
     if host:
@@ -126,6 +126,13 @@ def _endpoint() -> str:
     name = os.environ.get("DOCKER_CONTEXT")
     context = ContextAPI.get_context(name) if name else ContextAPI.get_current_context()
     return str(context.Host) if context and context.Host else "unix:///var/run/docker.sock"
+
+
+def engine_seconds(text: str) -> float:
+    """Seconds since 1970 of a time as the engine writes it: RFC 3339, with up to nine digits of a second."""
+    shortened = re.sub(r"(\.\d{6})\d+", r"\1", text).replace("Z", "+00:00")
+    padded = re.sub(r"\.(\d+)", lambda match: "." + match[1].ljust(6, "0"), shortened)
+    return datetime.fromisoformat(padded).timestamp()
 
 
 def _text(archive: tarfile.TarFile, member: tarfile.TarInfo) -> str:

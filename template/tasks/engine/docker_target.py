@@ -2,18 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from . import gobuild, image
 from .compose import ComposeProject
+from .docker_engine import Engine
+from .docker_releases import DockerReleases
 from .edge import ASK, SLOTS, Edge
+from .engine_lock import engine_lock
 from .errors import DeployFault
 from .health import HealthWatch
+from .lock import Lease
+from .place import Place
 from .preflight import check_stack
-from .releases import Deployment, Release, ReleaseStore, from_texts, good, record_name, to_text
+from .releases import Release, ReleaseStore, good
 from .runner import Runner
+from .ship import send, send_through
 from .source import BuildInfo
 from .stack import Stack, compose_fault
 from .target import SlotState, Target, migration_fault
@@ -22,53 +31,44 @@ from .toolchain import find_go
 if TYPE_CHECKING:
     from docker.models.containers import Container
 
-RELEASES = "/var/lib/releases"
 STOP_SECONDS = 40
 """More than the stop_grace_period of a slot, which is what the service itself may take."""
 MIGRATION_SECONDS = 600
 ADMIT_SECONDS = 10
 
 
-class DockerReleases:
-    """Release records in a volume of the stack, which the edge's container lends its mount for."""
-
-    def __init__(self, stack: Stack) -> None:
-        self._stack = stack
-
-    def read(self) -> list[Deployment]:
-        """All records, oldest first; none where the stack was never up."""
-        edge = self._stack.find("edge")
-        return from_texts(self._stack.engine.get_files(edge, RELEASES)) if edge else []
-
-    def write(self, deployment: Deployment) -> None:
-        """Keep a record."""
-        edge = self._stack.require("edge")
-        self._stack.engine.put_file(edge, RELEASES, record_name(deployment), to_text(deployment))
-
-
 class DockerTarget(Target):
-    """One environment on one engine. Making it connects to the engine."""
+    """One environment on one engine; `builder` is where its images are built, by default there.
+
+    Making it connects to the engine.
+    """
 
     name = "docker"
 
-    def __init__(self, runner: Runner, project: ComposeProject) -> None:
+    def __init__(self, runner: Runner, project: ComposeProject, place: Place, builder: Engine | None = None) -> None:
         self.runner = runner
         self.project = project
+        self.place = place
         self.stack = Stack(runner, project)
+        self.builder = builder or self.stack.engine
         self.releases: ReleaseStore = DockerReleases(self.stack)
         self.environment = project.configuration.environment
         self.environment_name = self.environment.name
-        self.port = int(project.configuration["EDGE_PORT"])
-        self.url = f"http://localhost:{self.port}"
+        self.host, self.url, self.probe_url = place.host, place.url, place.probe_url
+        self._image = self._shipped = ""
         self._flags = ("", "")
         self._folder: Path | None = None
         self._watch: HealthWatch | None = None
 
     # --- Before anything changes ---------------------------------------------------------------
 
+    def lock(self, command: str, wait: float, note: Callable[[str], None]) -> AbstractContextManager[Lease]:
+        """A lock on the engine: it holds for everybody who deploys to it."""
+        return engine_lock(self.stack.engine, f"{self.stack.name}-lock", self.project.labels(), command, wait, note)
+
     def check(self) -> str:
         """Compose is new enough, the front door's port is free, the disk has room, the password is known."""
-        return check_stack(self.stack, self.port)
+        return check_stack(self.stack, self.place)
 
     def fingerprint(self) -> str:
         """A hash of values and compose files."""
@@ -91,8 +91,9 @@ class DockerTarget(Target):
     def package(self, info: BuildInfo) -> str:
         """Build the image; its id is the release's artefact."""
         images = self.project.configuration.stack_values()
-        plan = image.plan_image(self.environment, info, images, self._flags, self._folder)
-        return image.build_image(self.runner, plan)
+        environment = replace(self.environment, platform=self.environment.platform or self._other_platform())
+        plan = image.plan_image(environment, info, images, self._flags, self._folder)
+        return image.build_image(self.runner, plan, self.builder.endpoint)
 
     # --- State ---------------------------------------------------------------------------------
 
@@ -135,29 +136,39 @@ class DockerTarget(Target):
 
     # --- The steps of a deploy -----------------------------------------------------------------
 
+    def ship(self, release: Release, progress: Callable[[str], None]) -> str:
+        """Send the image to the engine where it was not built on it."""
+        self._image = release.artefact
+        if self.builder.endpoint == self.stack.engine.endpoint:
+            return "built where it runs"
+        tag = image.image_tag(release.build)
+        self.runner.act(f"send {tag} to {self.host}", lambda: self._send(release.artefact, tag, progress))
+        return self._shipped
+
     def keep(self, release: Release) -> None:
         """Keep the release's values with the engine, where its image is already."""
         if not self.runner.dry:
             secrets = self.project.configuration.secret_values()
-            self.stack.kept.keep(release.id, release.artefact, self.project.service_document(release), secrets)
+            self.stack.kept.keep(release.id, self._image, self.project.service_document(self._image), secrets)
 
     def missing(self, release: Release) -> str:
         """A release needs its image and its values."""
-        if self.stack.kept.document(release.id) is None:
+        image = self._image_of(release)
+        if not image:
             return "its values were removed from the engine"
-        return "" if self.stack.engine.image_exists(release.artefact) else "its image was removed"
+        return "" if self.stack.engine.image_exists(image) else "its image was removed"
 
     def secret_changed(self, release: Release, name: str) -> bool:
         """Compare with the file that the release has."""
         if self.missing(release):
             return True
-        kept = self.stack.kept.secrets(release.id, release.artefact)
+        kept = self.stack.kept.secrets(release.id, self._image_of(release))
         return kept.get(name) != self.project.configuration[name]
 
     def forget_all_but(self, releases: Sequence[Release]) -> None:
         """Give back the values and images of all other releases."""
         self.stack.kept.forget_all_but({release.id for release in releases})
-        self.stack.engine.remove_images(self.project.labels(), {release.artefact for release in releases})
+        self.stack.engine.remove_images(self.project.labels(), set(map(self._image_of, releases)))
 
     def deployed_before(self) -> bool:
         """The volume of records outlives the stack."""
@@ -197,6 +208,11 @@ class DockerTarget(Target):
         if not done.ok:
             raise compose_fault(f"app-{slot} does not start", done)
 
+    def interrupt(self) -> None:
+        """Ends the stream of events, and with it the wait."""
+        if self._watch:
+            self._watch.close()
+
     def wait_healthy(self, slot: str, timeout: float) -> str:
         """Wait for the engine's events; a container that dies ends the wait at once."""
         if self._watch:
@@ -206,6 +222,12 @@ class DockerTarget(Target):
     def admit(self, slot: str, former: str) -> None:
         """Let the new slot in, and once the edge serves it, give the former one no new requests."""
         self.runner.act(f"send requests to app-{slot}", lambda: self._admit(slot, former))
+
+    def serves(self, slot: str) -> bool:
+        """Whether the slot's container has not crashed since its start, and the edge finds it healthy."""
+        container = self.stack.require(f"app-{slot}")
+        steady = container.status == "running" and not container.attrs["RestartCount"]
+        return steady and self._edge().traffic()[slot].serving
 
     def drain(self, slot: str, timeout: float) -> str:
         """Wait until the edge counts no request in flight on the slot."""
@@ -235,6 +257,22 @@ class DockerTarget(Target):
             container.stop(timeout=5)
 
     # --- Pieces --------------------------------------------------------------------------------
+
+    def _other_platform(self) -> str:
+        """The engine's platform where images are built on one of another."""
+        own = self.stack.engine.platform()
+        return "" if self.builder is self.stack.engine or self.builder.platform() == own else own
+
+    def _send(self, artefact: str, tag: str, progress: Callable[[str], None]) -> None:
+        registry = self.environment.registry
+        way = partial(send_through, registry) if registry else partial(send, artefact)
+        self._image, size = way(source=self.builder, tag=tag, destination=self.stack.engine, progress=progress)
+        self._shipped = f"{size / 1e6:.1f} MB" if size else "there already"
+
+    def _image_of(self, release: Release) -> str:
+        """The id that a kept release's image has on this engine; empty where it is not kept."""
+        document = self.stack.kept.document(release.id)
+        return str(document["image"]) if document else ""
 
     def _write_slot(self, release: Release, slot: str) -> None:
         if self.runner.dry:

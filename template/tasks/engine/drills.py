@@ -89,7 +89,7 @@ def allow(environment: Environment, name: str, yes_in_production: bool) -> None:
 def run(target: DockerTarget, settings: Settings, wanted: Wanted, console: Console) -> Report:
     """Drive load, inject the fault, take it back, and watch until answers are steady or the RTO is over."""
     container = find(target, wanted.name)
-    load = Load(target.url, wanted.connections)
+    load = Load(target.probe_url, wanted.connections)
     with faults.guarded(), load.running():
         _require_orders(load)
         until = time.monotonic() + wanted.seconds

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import csv
 import io
-import threading
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
 from .errors import DeployFault
+from .waiting import wait_until
 
 SLOTS = ("blue", "green")
 ASK = 'exec 3<>/dev/tcp/127.0.0.1/9999 && printf "%s\\n" "$0" >&3 && cat <&3'
@@ -72,13 +71,7 @@ class Edge:
         return self.traffic()[slot].in_flight
 
     def _wait(self, reached: Callable[[dict[str, Traffic]], bool], timeout: float) -> bool:
-        deadline = time.monotonic() + timeout
-        pause = threading.Event()
-        while not reached(self.traffic()):
-            if time.monotonic() > deadline:
-                return False
-            pause.wait(PAUSE)
-        return True
+        return wait_until(lambda: reached(self.traffic()), timeout, PAUSE)
 
     def _command(self, line: str) -> None:
         answer = self._ask(line).strip()

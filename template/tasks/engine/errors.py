@@ -9,10 +9,12 @@ from difflib import get_close_matches
 class Fault(Exception):
     """An error for people: what happened, where, what to do, and details such as log lines.
 
-    Its `code` is the exit code of the command: 1 where no subclass says otherwise.
+    Its `code` is the exit code of the command: 1 where no subclass says otherwise. `settled` marks one that says
+    already what serves now.
     """
 
     code = 1
+    settled = False
 
     def __init__(self, what: str, *, where: str = "", remedy: str = "", details: Sequence[str] = ()) -> None:
         super().__init__(what)

@@ -8,8 +8,6 @@ import json
 import os
 import socket
 import tempfile
-import threading
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +17,7 @@ from .errors import BuildFault, DeployFault
 from .paths import private_folder
 from .processes import PAUSE, Processes
 from .runner import Runner, clean_environment
+from .waiting import wait_until
 
 PACKAGE = "./edge/process"
 NAME = "edge"
@@ -62,12 +61,9 @@ class FrontDoor:
         argv = [str(self.binary), "-listen", self.address, "-control", str(self._socket())]
         argv += ["-maintenance", str(self.maintenance)]
         self.processes.spawn(NAME, argv, clean_environment({}), port)
-        deadline = time.monotonic() + START_SECONDS
-        pause = threading.Event()
-        while not self.state():
-            if not self.alive() or time.monotonic() > deadline:
-                raise DeployFault("the front door does not start", details=self.processes.last_lines(NAME))
-            pause.wait(PAUSE)
+        wait_until(lambda: bool(self.state()) or not self.alive(), START_SECONDS, PAUSE)
+        if not self.state():
+            raise DeployFault("the front door does not start", details=self.processes.last_lines(NAME))
 
     def active(self) -> str:
         """The slot that requests go to."""

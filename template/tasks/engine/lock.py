@@ -1,4 +1,8 @@
-"""One deploy at a time for a service and environment on this machine."""
+"""One deploy at a time for a service and environment: who holds the lock, and how one waits for it.
+
+Where the lock is belongs to the target: `engine_lock` for an engine that many reach, a file for processes of this
+machine.
+"""
 
 from __future__ import annotations
 
@@ -6,22 +10,97 @@ import fcntl
 import getpass
 import json
 import os
-import threading
-import time
-from collections.abc import Iterator
+import socket
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Protocol
 
 from .errors import LockedFault
 from .paths import private_folder
+from .processes import start_time
 from .releases import now
+from .waiting import wait_until
 
 PAUSE = 0.2
 """Seconds between two tries."""
 
 
+class Lease(Protocol):
+    """A lock that is held."""
+
+    def require(self) -> None:
+        """LockedFault where it has been lost to somebody else in the meantime."""
+
+
+class HeldByProcess(Lease):
+    """A lock that the operating system ends with the process, and never before."""
+
+    def require(self) -> None:
+        """It cannot be lost."""
+
+
+@dataclass(frozen=True)
+class Holder:
+    """Who holds a lock: user, machine, process (its number and when it began), command, since when (UTC)."""
+
+    user: str
+    host: str
+    process: str
+    command: str
+    since: str
+
+    def __str__(self) -> str:
+        number = self.process.partition(":")[0]
+        return f"{self.command} by {self.user}@{self.host}, process {number}, since {self.since}"
+
+    def gone(self) -> bool:
+        """Whether it is a process of this machine that has ended: of others nothing is known here."""
+        number = self.process.partition(":")[0]
+        return self.host == machine() and number.isdigit() and process_identity(int(number)) != self.process
+
+    def document(self) -> dict[str, str]:
+        """The holder as it is kept with the lock."""
+        return asdict(self)
+
+
+def this_process(command: str) -> Holder:
+    """The holder that this process is."""
+    return Holder(getpass.getuser(), machine(), process_identity(os.getpid()), command, now())
+
+
+def parse_holder(document: Mapping[str, str]) -> Holder | None:
+    """The holder in a document; None where it is not one."""
+    try:
+        return Holder(**{name: str(document[name]) for name in Holder.__dataclass_fields__})
+    except KeyError:
+        return None
+
+
+def machine() -> str:
+    """This machine's name, and on Linux the process numbers' own: two containers of one host are two machines."""
+    space = Path("/proc/self/ns/pid")
+    return socket.gethostname() + (f"/{space.readlink().name}" if space.exists() else "")
+
+
+def process_identity(number: int) -> str:
+    """A process's number with the time it began, as numbers are used again; empty where none runs."""
+    began = start_time(number)
+    return f"{number}:{began}" if began else ""
+
+
+def locked(holder: str) -> LockedFault:
+    """Somebody else holds the lock."""
+    return LockedFault(
+        "another deploy is under way",
+        where=holder,
+        remedy="wait until it is done, or let --lock-wait=SECONDS do so",
+    )
+
+
 @contextmanager
-def deploy_lock(folder: Path, command: str, wait: float = 0) -> Iterator[None]:
+def file_lock(folder: Path, command: str, wait: float = 0) -> Iterator[Lease]:
     """Hold the lock in `folder`, after waiting for at most `wait` seconds; LockedFault names who holds it.
 
     It ends with the process, however that ends.
@@ -29,36 +108,26 @@ def deploy_lock(folder: Path, command: str, wait: float = 0) -> Iterator[None]:
     path = private_folder(folder) / "lock"
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
-        if not _taken(descriptor, wait):
-            raise LockedFault(
-                "another deploy is under way",
-                where=_holder(path),
-                remedy="wait until it is done, or let --lock-wait=SECONDS do so",
-            )
-        holder = {"user": getpass.getuser(), "pid": os.getpid(), "command": command, "since": now()}
+        if not wait_until(lambda: _taken(descriptor), wait, PAUSE):
+            raise locked(_holder(path))
         os.ftruncate(descriptor, 0)
-        os.write(descriptor, json.dumps(holder).encode())
-        yield
+        os.write(descriptor, json.dumps(this_process(command).document()).encode())
+        yield HeldByProcess()
     finally:
         os.close(descriptor)
 
 
-def _taken(descriptor: int, wait: float) -> bool:
-    deadline = time.monotonic() + wait
-    pause = threading.Event()
-    while True:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            return True
-        except BlockingIOError:
-            if time.monotonic() >= deadline:
-                return False
-            pause.wait(PAUSE)
+def _taken(descriptor: int) -> bool:
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
 
 
 def _holder(path: Path) -> str:
     try:
-        holder = json.loads(path.read_text(encoding="utf-8"))
-        return f"{holder['command']} by {holder['user']}, process {holder['pid']}, since {holder['since']}"
-    except (OSError, ValueError, KeyError):
-        return str(path)
+        holder = parse_holder(json.loads(path.read_text(encoding="utf-8")))
+    except (OSError, ValueError):
+        holder = None
+    return str(holder or path)

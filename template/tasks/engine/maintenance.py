@@ -56,7 +56,7 @@ def _runs(target: Target) -> bool:
 
 
 def _page_is_shown(target: Target) -> bool:
-    status, document = fetch_json(f"{target.url}/")
+    status, document = fetch_json(f"{target.probe_url}/")
     return status == 503 and isinstance(document, dict) and document.get("title") == TITLE
 
 

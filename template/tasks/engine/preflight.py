@@ -9,6 +9,7 @@ from pathlib import Path
 from .compose import ComposeProject
 from .configuration import GENERATED
 from .errors import MissingFault, UsageFault
+from .place import Place
 from .stack import Stack
 from .target import require_free_port
 
@@ -18,12 +19,12 @@ FREE_BYTES = 512 * 1024 * 1024
 """What the engine's disk must have free: an image with its build cache, and room to live."""
 
 
-def check_stack(stack: Stack, port: int) -> str:
+def check_stack(stack: Stack, place: Place) -> str:
     """Refuse what would fail later with MissingFault or UsageFault; gives the releases of engine and Compose."""
     compose = _check_compose(stack)
-    stack.engine.require_local()
-    _check_port(stack, port)
-    _check_disk(stack)
+    _check_shared_database(stack.project)
+    _check_port(stack, place)
+    _check_disk(stack, place)
     _check_password(stack, stack.project)
     return f"engine {stack.engine.version()}, compose {compose}"
 
@@ -40,10 +41,21 @@ def _check_compose(stack: Stack) -> str:
     return compose
 
 
-def _check_port(stack: Stack, port: int) -> None:
-    edge = stack.find("edge")
+def _check_shared_database(project: ComposeProject) -> None:
+    hosts = len(project.configuration.environment.hosts)
+    if hosts > 1 and (project.own_database or project.settings.database == "sqlite"):
+        raise UsageFault(
+            f"each of the {hosts} hosts would have a database of its own",
+            where="DATABASE_URL",
+            remedy="set it to a PostgreSQL that all hosts reach",
+        )
+
+
+def _check_port(stack: Stack, place: Place) -> None:
+    edge, port = stack.find("edge"), place.port
     if edge is None or edge.status != "running":
-        require_free_port("", port, "EDGE_PORT")
+        if not place.host:
+            require_free_port("", port, "EDGE_PORT")
         return
     bindings = edge.attrs["NetworkSettings"]["Ports"].get("8080/tcp") or [{}]
     published = bindings[0].get("HostPort", "")
@@ -55,14 +67,28 @@ def _check_port(stack: Stack, port: int) -> None:
         )
 
 
-def _check_disk(stack: Stack) -> None:
+def _check_disk(stack: Stack, place: Place) -> None:
     folder = Path(str(stack.engine.client.info()["DockerRootDir"]))
-    if folder.exists() and (free := shutil.disk_usage(folder).free) < FREE_BYTES:
+    if (free := _free_bytes_there(stack) if place.host else _free_bytes(folder)) < FREE_BYTES:
         raise MissingFault(
             f"the engine's disk has {free // 2**20} MB left, and a deploy needs {FREE_BYTES // 2**20} MB",
             where=str(folder),
             remedy="free some with docker system prune and docker builder prune, or give the engine a larger disk",
         )
+
+
+def _free_bytes(folder: Path) -> int:
+    """What is free on this machine; where the engine runs in a machine of its own, nothing is known."""
+    return shutil.disk_usage(folder).free if folder.exists() else FREE_BYTES
+
+
+def _free_bytes_there(stack: Stack) -> int:
+    """What is free on the disk of an engine elsewhere, as the edge sees it; without an edge nothing is known."""
+    edge = stack.find("edge")
+    if edge is None or edge.status != "running":
+        return FREE_BYTES
+    lines = stack.engine.execute(edge, ["df", "-P", "-k", "/"]).splitlines()
+    return int(lines[-1].split()[3]) * 1024
 
 
 def _check_password(stack: Stack, project: ComposeProject) -> None:

@@ -5,11 +5,9 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
-import socket
 import subprocess
-import threading
-import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 from . import gobuild
@@ -18,14 +16,16 @@ from .edge import SLOTS
 from .errors import DeployFault
 from .front_door import NAME as EDGE
 from .front_door import FrontDoor
+from .lock import Lease, file_lock
 from .paths import private_folder, write_private
 from .processes import PAUSE, Process, Processes
 from .releases import Deployment, Release, ReleaseStore, from_texts, record_name, to_text
 from .runner import Runner, clean_environment
 from .settings import Settings
 from .source import BuildInfo
-from .target import SlotState, Target, fetch_json, migration_fault, require_free_port
+from .target import SlotState, Target, fetch_json, free_port, migration_fault, require_free_port
 from .toolchain import main_package, require_go
+from .waiting import wait_until
 
 HOST = "127.0.0.1"
 DRAIN_LEAD = "100ms"
@@ -61,11 +61,16 @@ class ProcessTarget(Target):
         self.processes = Processes(self.state)
         self.releases: ReleaseStore = FileReleases(self.state / "releases")
         self.port = int(configuration["EDGE_PORT"])
-        self.url = f"http://localhost:{self.port}"
+        self.host = ""
+        self.url = self.probe_url = f"http://localhost:{self.port}"
         self.door = FrontDoor(self.processes, f"{HOST}:{self.port}")
         self._binary: Path | None = None
 
     # --- Before anything changes ---------------------------------------------------------------
+
+    def lock(self, command: str, wait: float, note: Callable[[str], None]) -> AbstractContextManager[Lease]:
+        """A lock of this machine, which its end releases."""
+        return file_lock(self.state, command, wait)
 
     def check(self) -> str:
         """A Go toolchain is there or can be had, and the front door's port is free."""
@@ -124,6 +129,10 @@ class ProcessTarget(Target):
         )
 
     # --- The steps of a deploy -----------------------------------------------------------------
+
+    def ship(self, release: Release, progress: Callable[[str], None]) -> str:
+        """The binary is here."""
+        return "built where it runs"
 
     def keep(self, release: Release) -> None:
         """Keep the release's binary and values."""
@@ -185,33 +194,43 @@ class ProcessTarget(Target):
         """Start the release's process on a free port."""
         self.runner.act(f"start {self.settings.service} in the {slot} slot", lambda: self._start(release, slot))
 
+    def interrupt(self) -> None:
+        """There is one host, and its wait is in the main thread."""
+
     def wait_healthy(self, slot: str, timeout: float) -> str:
         """Ask the process until it is ready; one that exits ends the wait at once."""
         if self.runner.dry:
             return ""
-        deadline = time.monotonic() + timeout
-        pause = threading.Event()
+        status: int = 0
         answer: object = ""
-        while (process := self.processes.get(slot)) and process.alive and time.monotonic() < deadline:
+
+        def decided() -> bool:
+            nonlocal status, answer
+            process = self.processes.get(slot)
+            if process is None or not process.alive:
+                return True
             status, answer = fetch_json(f"http://{HOST}:{process.port}/readyz", timeout=2)
-            if status == 200:
-                return f"process {process.pid}"
-            pause.wait(PAUSE)
-        raise self._unhealthy(slot, timeout, answer)
+            return status == 200
+
+        wait_until(decided, timeout, PAUSE)
+        process = self.processes.get(slot)
+        if status != 200 or process is None:
+            raise self._unhealthy(slot, timeout, answer)
+        return f"process {process.pid}"
 
     def admit(self, slot: str, former: str) -> None:
         """Send requests to the new slot from now on."""
         self.runner.act(f"send requests to the {slot} slot", lambda: self._switch(slot))
 
+    def serves(self, slot: str) -> bool:
+        """Whether the slot's process lives and the front door sends requests to it."""
+        return self.live_slot() == slot
+
     def drain(self, slot: str, timeout: float) -> str:
         """Wait until the front door counts no request in flight on the slot."""
-        deadline = time.monotonic() + timeout
-        pause = threading.Event()
-        while (left := self.door.in_flight(slot)) and not self.runner.dry:
-            if time.monotonic() > deadline:
-                return f"{left} requests still under way after {timeout:.0f} s"
-            pause.wait(PAUSE)
-        return f"{slot} is idle"
+        if self.runner.dry or wait_until(lambda: not self.door.in_flight(slot), timeout, PAUSE):
+            return f"{slot} is idle"
+        return f"{self.door.in_flight(slot)} requests still under way after {timeout:.0f} s"
 
     def retire(self, slot: str) -> None:
         """Stop the slot's process; its binary and values are kept."""
@@ -261,7 +280,7 @@ class ProcessTarget(Target):
 
     def _start(self, release: Release, slot: str) -> None:
         self.processes.stop(slot)
-        port = _free_port()
+        port = free_port()
         own = {"HTTP_PORT": str(port), "ADMIN_PORT": "0", "LISTEN_HOST": HOST, "DRAIN_LEAD": DRAIN_LEAD}
         env = {**self.environment(release.id), **own}
         self.processes.spawn(slot, self._command(release, "serve"), env, port, release.id)
@@ -281,9 +300,3 @@ class ProcessTarget(Target):
 
     def _release_folder(self, release: str) -> Path:
         return self.state / "kept" / release
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind((HOST, 0))
-        return int(probe.getsockname()[1])

@@ -6,13 +6,12 @@ import json
 import os
 import signal
 import subprocess
-import threading
-import time
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from .paths import write_private
+from .waiting import wait_until
 
 PAUSE = 0.02
 """Seconds between two looks at a process: there is no engine here that tells."""
@@ -75,12 +74,9 @@ class Processes:
         if process is None or not process.alive:
             return
         os.kill(process.pid, signal.SIGTERM)
-        deadline = time.monotonic() + STOP_SECONDS
-        pause = threading.Event()
-        while self.alive(name):
-            if time.monotonic() > deadline:
-                os.kill(process.pid, signal.SIGKILL)
-            pause.wait(PAUSE)
+        if not wait_until(lambda: not self.alive(name), STOP_SECONDS, PAUSE):
+            os.kill(process.pid, signal.SIGKILL)
+            wait_until(lambda: not self.alive(name), STOP_SECONDS, PAUSE)
 
     def log_file(self, name: str) -> Path:
         """Where a process's output goes."""

@@ -82,7 +82,7 @@ class ReleaseStore(Protocol):
 
 
 def new_release(info: BuildInfo, artefact: str, configuration: Configuration, fingerprint: str) -> Release:
-    """A release that is about to be started; its id sorts by time and shows the commit."""
+    """A release that is about to be started, the same on all hosts; its id sorts by time and shows the commit."""
     moment = datetime.now(timezone.utc).strftime("%Y%m%dT%H%M%S%f")[:-3]
     short = info.commit[:7] if info.commit != "unknown" else "nogit"
     values = {name: configuration.masked(name) for name in configuration.given}

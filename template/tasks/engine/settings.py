@@ -6,22 +6,48 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any
+from urllib.parse import urlsplit
 
 from .errors import UsageFault, nearest
 
 TARGETS = ("docker", "process")
 DATABASES = ("postgres", "sqlite", "none")
+REGISTRY = r"([a-z0-9][a-z0-9.-]*(:[0-9]+)?(/[a-z0-9._-]+)*)?"
 PLATFORM = re.compile(r"(?P<os>[a-z0-9]+)/(?P<arch>[a-z0-9]+)(/(?P<level>v[0-9.]+))?")
+
+
+SOCKET = "/var/run/docker.sock"
+
+
+@dataclass(frozen=True)
+class Host:
+    """A machine as ssh names it: `destination` with the user, its port where it is not ssh's own, its engine's socket.
+
+    `name` is what people call it, without the user.
+    """
+
+    destination: str
+    name: str
+    port: int | None = None
+    socket: str = SOCKET
 
 
 @dataclass(frozen=True)
 class Environment:
-    """One environment: `platform` is empty for the machine's own."""
+    """One environment: `platform` is empty for the machine's own, `hosts` for the engine that docker itself uses.
+
+    With several hosts the first is deployed to alone and watched for `soak_seconds`, then `parallel` others at a time.
+    With a `registry` such as registry.example.com/team the image goes through it, else straight to the hosts.
+    """
 
     name: str
     target: str = "docker"
     platform: str = ""
     development: bool = False
+    hosts: tuple[str, ...] = ()
+    parallel: int = 1
+    soak_seconds: float = 10
+    registry: str = ""
 
 
 @dataclass(frozen=True)
@@ -75,6 +101,23 @@ def parse_platform(text: str) -> re.Match[str]:
     return match
 
 
+def parse_host(text: str) -> Host:
+    """The host in ssh://[user@]host[:port][/path/of/docker.sock]; UsageFault where it is none."""
+    try:
+        parts = urlsplit(text)
+        host, port = parts.hostname or "", parts.port
+    except ValueError:
+        host, port = "", None
+    plain = re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._:-]*", host) and re.fullmatch(
+        r"[A-Za-z0-9._-]*", parts.username or ""
+    )
+    if not plain or parts.scheme != "ssh" or parts.password or parts.query or parts.fragment:
+        raise UsageFault(f'"{text}" is not a host', where="invoke.yaml", remedy="as in ssh://deploy@host.example.com")
+    destination = f"{parts.username}@{host}" if parts.username else host
+    name = f"{host}:{port}" if port else host
+    return Host(destination, name, port, parts.path.rstrip("/") or SOCKET)
+
+
 def parse_seconds(name: str, text: str) -> float:
     """A number of seconds given on the command line; UsageFault that names the option where it is none."""
     return _seconds(name, text)
@@ -95,8 +138,34 @@ def _environment(name: str, value: Any) -> Environment:
     platform = str(value.get("platform") or "")
     if platform:
         parse_platform(platform)
-    target = _one_of(f"{place}.target", value.get("target", "docker"), TARGETS)
-    return Environment(name=name, target=target, platform=platform, development=development)
+    return Environment(
+        name=name,
+        target=_one_of(f"{place}.target", value.get("target", "docker"), TARGETS),
+        platform=platform,
+        development=development,
+        hosts=_hosts(f"{place}.hosts", value.get("hosts") or []),
+        parallel=_count(f"{place}.parallel", value.get("parallel", 1)),
+        soak_seconds=_seconds(f"{place}.soak_seconds", value.get("soak_seconds", 10)),
+        registry=_matching(
+            f"{place}.registry", value.get("registry", ""), REGISTRY, "a registry with a path and no scheme"
+        ),
+    )
+
+
+def _hosts(key: str, value: Any) -> tuple[str, ...]:
+    if not isinstance(value, list) or not all(isinstance(host, str) for host in value):
+        raise _fault(key, value, "a list such as [ssh://deploy@one.example.com, ssh://deploy@two.example.com]")
+    for host in value:
+        parse_host(host)
+    if len(set(value)) < len(value):
+        raise _fault(key, value, "a list of different hosts")
+    return tuple(value)
+
+
+def _count(key: str, value: Any) -> int:
+    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+        raise _fault(key, value, "a whole number from 1 on")
+    return value
 
 
 def _matching(key: str, value: Any, pattern: str, expected: str) -> str:

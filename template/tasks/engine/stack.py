@@ -24,7 +24,7 @@ class Stack:
     def __init__(self, runner: Runner, project: ComposeProject) -> None:
         self.runner = runner
         self.project = project
-        self.engine = Engine()
+        self.engine = Engine(project.docker_host)
         self.kept = KeptReleases(self.engine, project.name, project.labels())
 
     @property

@@ -2,18 +2,41 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from .maintenance import is_on
 from .target import Target, deployment_in, fetch_json
 
+STATES = ("serving", "degraded", "down", "absent")
+"""From the best to the worst."""
 
-def read_status(target: Target, service: str, env: str) -> dict[str, Any]:
+
+def read_status(targets: Sequence[Target], service: str, env: str) -> dict[str, Any]:
     """The document of `status --json`.
 
     `state` is serving (a release answers as ready), degraded (one is switched to and does not), down (there are
-    records and nothing runs) or absent (nothing was ever deployed).
+    records and nothing runs) or absent (nothing was ever deployed). With hosts, it is that of the one in the worst
+    state, the rest is the first host's, and `hosts` has each.
     """
+    found = [_of(target, service, env) for target in targets]
+    if not targets[0].host:
+        return found[0]
+    hosts = [{"host": target.host, **document} for target, document in zip(targets, found, strict=True)]
+    return {**found[0], "state": max((each["state"] for each in found), key=STATES.index), "hosts": hosts}
+
+
+def probe_front_door(host: str, url: str, probe_url: str) -> dict[str, Any]:
+    """What the probes of a service answer through its front door."""
+    probes = {}
+    for path in ("/livez", "/readyz", "/startupz"):
+        code, answer = fetch_json(probe_url + path)
+        probes[path] = {"status": code, "answer": answer}
+    healthy = all(probe["status"] == 200 for probe in probes.values())
+    return {"host": host, "url": url, "healthy": healthy, "probes": probes}
+
+
+def _of(target: Target, service: str, env: str) -> dict[str, Any]:
     slots = target.slots()
     live = target.live_slot()
     deployment = deployment_in(target, live)
@@ -30,7 +53,7 @@ def read_status(target: Target, service: str, env: str) -> dict[str, Any]:
 
 
 def _state(target: Target, live: str, running: bool, known: bool) -> str:
-    if live and fetch_json(f"{target.url}/readyz")[0] == 200:
+    if live and fetch_json(f"{target.probe_url}/readyz")[0] == 200:
         return "serving"
     if live or running:
         return "degraded"

@@ -6,11 +6,13 @@ import json
 import socket
 import urllib.error
 import urllib.request
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 from .errors import DeployFault, MissingFault
+from .lock import Lease
 from .releases import Deployment, Release, ReleaseStore, good
 from .source import BuildInfo
 
@@ -36,12 +38,20 @@ class SlotState:
 
 
 class Target(Protocol):
-    """Where releases run: two slots behind a front door, and a store of releases."""
+    """Where releases run: two slots behind a front door, and a store of releases.
+
+    `host` is empty for this machine; `url` is where people find the front door, `probe_url` where the tasks do.
+    """
 
     name: str
+    host: str
     url: str
+    probe_url: str
     environment_name: str
     releases: ReleaseStore
+
+    def lock(self, command: str, wait: float, note: Callable[[str], None]) -> AbstractContextManager[Lease]:
+        """Hold the environment's lock, after waiting for at most `wait` seconds; LockedFault names who holds it."""
 
     def check(self) -> str:
         """Refuse what would fail later: MissingFault or UsageFault. Gives a detail line."""
@@ -60,6 +70,9 @@ class Target(Protocol):
 
     def slots(self) -> list[SlotState]:
         """Both slots as they are."""
+
+    def ship(self, release: Release, progress: Callable[[str], None]) -> str:
+        """Bring what was built to where it is started, and say how far it is. Gives a detail line."""
 
     def keep(self, release: Release) -> None:
         """Keep what a release needs to be started, now and later."""
@@ -88,11 +101,17 @@ class Target(Protocol):
     def start(self, release: Release, slot: str) -> None:
         """Start a kept release in a slot, without any traffic."""
 
+    def interrupt(self) -> None:
+        """End a wait for health that is under way in another thread."""
+
     def wait_healthy(self, slot: str, timeout: float) -> str:
         """Return when the slot is healthy; DeployFault with the cause as soon as it cannot become so."""
 
     def admit(self, slot: str, former: str) -> None:
         """Send new requests to the slot instead of the former one."""
+
+    def serves(self, slot: str) -> bool:
+        """Whether the slot runs and gets requests."""
 
     def drain(self, slot: str, timeout: float) -> str:
         """Wait until no request is in flight on the slot. Gives a detail line."""
@@ -123,13 +142,19 @@ def fetch_json(url: str, timeout: float = 5) -> tuple[int, Any]:
         return 0, str(getattr(error, "reason", error))
 
 
-def verify_front_door(url: str, build: BuildInfo) -> str:
+def fetch_version(target: Target) -> tuple[int, Any]:
+    """The status and document of /version through the front door."""
+    return fetch_json(f"{target.probe_url}/version")
+
+
+def verify_front_door(target: Target, build: BuildInfo) -> str:
     """Check that the front door answers with `build`; DeployFault with what it answers instead."""
-    status, document = fetch_json(f"{url}/version")
+    status, document = fetch_version(target)
     if status != 200 or document != build.document():
         details = [f"expected: {json.dumps(build.document())}", f"answered: {status} {json.dumps(document)}"]
-        raise DeployFault("the front door does not answer with the new build", where=f"{url}/version", details=details)
-    return f"{build.version} answers at {url}"
+        where = f"{target.url}/version"
+        raise DeployFault("the front door does not answer with the new build", where=where, details=details)
+    return f"{build.version} answers at {target.url}"
 
 
 def migration_fault(status: int, words: Sequence[str]) -> DeployFault:
@@ -139,6 +164,13 @@ def migration_fault(status: int, words: Sequence[str]) -> DeployFault:
         return DeployFault("the service refuses its configuration", where="migrate", details=words, remedy=remedy)
     remedy = "mend the migration, or the database that it names"
     return DeployFault("the migrations failed", where=f"exit code {status}", details=words, remedy=remedy)
+
+
+def free_port() -> int:
+    """A port of this machine that nothing listens to just now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
 
 
 def require_free_port(host: str, port: int, variable: str) -> None:

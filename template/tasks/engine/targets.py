@@ -1,23 +1,127 @@
-"""The target that an environment's settings name."""
+"""The targets of an environment: one for this machine, or one for each of its hosts."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
 from .compose import ComposeProject
 from .configuration import Configuration
+from .errors import MissingFault, UsageFault, nearest
+from .hosts import connect_all
+from .interruption import terminated_like_interrupted
+from .lock import Lease
 from .paths import state_home
+from .place import Place
 from .runner import Runner
-from .settings import Settings
+from .settings import Settings, parse_host
 from .target import Target
 
+if TYPE_CHECKING:
+    from .docker_engine import Engine
 
-def make_target(runner: Runner, settings: Settings, configuration: Configuration) -> Target:
-    """The target of `configuration`'s environment; MissingFault where it needs an engine and none answers."""
+
+def make_targets(runner: Runner, settings: Settings, configuration: Configuration, only: str = "") -> list[Target]:
+    """The targets of `configuration`'s environment in the order of its hosts, or the one of the host `only`.
+
+    Raises MissingFault where an engine does not answer, and UsageFault where the environment has no such host.
+    """
     environment = configuration.environment
     state = state_home() / f"{settings.service}-{environment.name}"
     if environment.target == "process":
         from .process_target import ProcessTarget
 
-        return ProcessTarget(runner, settings, configuration, state)
+        _choose([], only)
+        return [ProcessTarget(runner, settings, configuration, state)]
+    from .docker_engine import default_endpoint
+
+    hosts = list(environment.hosts) or [host for host in [default_endpoint()] if host.startswith("ssh://")]
+    if hosts:
+        return _on_hosts(runner, settings, configuration, state, _choose(hosts, only))
+    _choose([], only)
+    return [_here(runner, ComposeProject(runner.root, state, settings, configuration), default_endpoint())]
+
+
+@contextmanager
+def locked(targets: Sequence[Target], command: str, wait: float, note: Callable[[str], None]) -> Iterator[list[Lease]]:
+    """Hold the environment's lock on all hosts, in their order, so that two deploys never wait for each other.
+
+    Each is waited for at most `wait` seconds; LockedFault names the holder. Ctrl-C and SIGTERM give all back.
+    """
+    with terminated_like_interrupted(), ExitStack() as stack:
+        yield [stack.enter_context(target.lock(command, wait, note)) for target in targets]
+
+
+def described(targets: Sequence[Target]) -> str:
+    """The target for a title: docker, or docker on one, two."""
+    hosts = ", ".join(target.host for target in targets if target.host)
+    return f"{targets[0].name} on {hosts}" if hosts else targets[0].name
+
+
+def front_doors(runner: Runner, settings: Settings, configuration: Configuration) -> list[tuple[str, str, str]]:
+    """Host, URL for people and URL for the tasks of each front door; here it can be asked without an engine."""
+    if configuration.environment.hosts:
+        targets = make_targets(runner, settings, configuration)
+        return [(target.host, target.url, target.probe_url) for target in targets]
+    url = f"http://localhost:{configuration['EDGE_PORT']}"
+    return [("", url, url)]
+
+
+def make_target(runner: Runner, settings: Settings, configuration: Configuration, host: str = "") -> Target:
+    """The target of one host, by default the first."""
+    hosts = configuration.environment.hosts
+    first = parse_host(hosts[0]).name if hosts else ""
+    return make_targets(runner, settings, configuration, host or first)[0]
+
+
+def _here(runner: Runner, project: ComposeProject, endpoint: str) -> Target:
+    """The engine that the docker command uses: this machine's, or another that answers without ssh."""
     from .docker_target import DockerTarget
 
-    return DockerTarget(runner, ComposeProject(runner.root, state, settings, configuration))
+    port = int(project.configuration["EDGE_PORT"])
+    url = f"http://{urlsplit(endpoint).hostname or 'localhost'}:{port}"
+    return DockerTarget(runner, project, Place(port, url, url))
+
+
+def _on_hosts(
+    runner: Runner, settings: Settings, configuration: Configuration, state: Path, hosts: list[str]
+) -> list[Target]:
+    from .docker_engine import Engine
+    from .docker_target import DockerTarget
+
+    port = int(configuration["EDGE_PORT"])
+    parsed = [parse_host(host) for host in hosts]
+    made: list[Target] = []
+    builder = _builder()
+    for host, connection in zip(parsed, connect_all(parsed, port), strict=True):
+        project = ComposeProject(runner.root, state / host.name, settings, configuration, connection.endpoint)
+        url, probe_url = f"http://{connection.address}:{port}", f"http://127.0.0.1:{connection.door}"
+        place = Place(port, url, probe_url, host.name)
+        builder = builder or Engine(connection.endpoint)
+        made.append(DockerTarget(runner, project, place, builder))
+    return made
+
+
+def _builder() -> Engine | None:
+    """This machine's engine, where one answers."""
+    from .docker_engine import Engine, default_endpoint
+
+    if default_endpoint().startswith("ssh://"):
+        return None
+    try:
+        return Engine()
+    except MissingFault:
+        return None
+
+
+def _choose(hosts: list[str], only: str) -> list[str]:
+    if not only:
+        return hosts
+    names = {parse_host(host).name: host for host in hosts}
+    if only not in names:
+        remedy = nearest(only, names) if names else "leave --host away: the environment names no hosts"
+        raise UsageFault(f'there is no host "{only}"', where="invoke.yaml, hosts", remedy=remedy)
+    return [names[only]]

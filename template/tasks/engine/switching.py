@@ -1,0 +1,275 @@
+"""One host's part of a deploy, a rollback and a start after a stop, as pages of short steps.
+
+Any failure, Ctrl-C included, leaves the former release serving; what it leaves behind is found by the next deploy.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field, replace
+from itertools import pairwise
+
+from .console import Console
+from .edge import SLOTS, other
+from .errors import BuildFault, DeployFault, Fault, LockedFault, MissingFault, UsageFault
+from .interruption import undisturbed
+from .lock import Lease
+from .releases import FAILED, KEPT, Deployment, Release, good, line_of, new_deployment, now
+from .target import Target, fetch_version, verify_front_door
+from .waiting import wait_until
+
+BEFORE_SWITCH = (UsageFault, MissingFault, BuildFault)
+SOAK_PAUSE = 0.5
+"""Seconds between two looks at a release that is watched before others follow."""
+
+
+@dataclass(frozen=True)
+class Timeouts:
+    """Seconds that a slot has to become healthy, and requests under way to finish."""
+
+    healthy: float
+    drain: float
+
+
+@dataclass
+class _Attempt:
+    """How far a switch has come: what has to be undone where it fails."""
+
+    deployment: Deployment
+    slot: str
+    switched: bool = False
+
+
+@dataclass
+class Switcher:
+    """Switches one target between releases; `look` first, then it knows the records and the slot that serves."""
+
+    target: Target
+    timeouts: Timeouts
+    console: Console
+    lease: Lease
+    dry: bool = False
+    records: list[Deployment] = field(default_factory=list)
+    former: str = ""
+
+    def check(self) -> None:
+        """Refuse what would fail later, and look at what there is."""
+        with self.console.step("check") as step:
+            step.detail = self.target.check()
+
+    def look(self) -> None:
+        """Read the records, and find the slot that serves."""
+        self.records = self.target.releases.read()
+        self.former = self.target.live_slot()
+
+    def serving(self, artefact: str, fingerprint: str) -> Deployment | None:
+        """The last deployment of the release that serves, if it is well and of this build and configuration."""
+        state = next((state for state in self.target.slots() if state.slot == self.former), None)
+        if state is None or state.health != "healthy":
+            return None
+        found = next((record for record in good(self.records) if record.release.id == state.release), None)
+        same = found and (found.release.artefact, found.release.configuration) == (artefact, fingerprint)
+        return found if same else None
+
+    def deploy(self, release: Release) -> Deployment:
+        """Start a release that was just built in the idle slot, switch when it is healthy, keep the former slot."""
+        with self._undone_on_failure("deploy", release, other(self.former)) as attempt:
+            with self.console.step("ship") as step:
+                step.detail = self.target.ship(release, step.tell)
+            with self.console.step("migrate") as step:
+                self.target.keep(release)
+                self.target.bring_up()
+                step.detail = self.target.migrate(release, attempt.slot)
+            self._switch(attempt, release)
+        return attempt.deployment
+
+    def return_to(self, release: Release, reason: str = "") -> Deployment:
+        """Start a kept release, with its own image and configuration, without a build, and switch to it."""
+        with self._undone_on_failure("rollback", release, other(self.former)) as attempt:
+            attempt.deployment = replace(attempt.deployment, reason=reason)
+            self._switch(attempt, release)
+        return attempt.deployment
+
+    def resume(self) -> Deployment | None:
+        """Start the release that was deployed last, as after `down`; None where there is none that is kept."""
+        self.target.bring_up()
+        self.look()
+        last = next((found for found in good(self.records) if not self.target.missing(found.release)), None)
+        if last is None or self.dry:
+            return None
+        with self._undone_on_failure("up", last.release, self._slot_of(last.release)) as attempt:
+            self._switch(attempt, last.release)
+        return attempt.deployment
+
+    def revert(self, deployment: Deployment, reason: str) -> str:
+        """Undo a deployment that was done here, because it failed elsewhere; gives what serves now, in words."""
+        slots = {state.slot: state.release for state in self.target.slots()}
+        kept = {record.release.id: record.release for record in good(self.records)}
+        before = kept.get(slots.get(self.former, ""))
+        if before is None:
+            with undisturbed():
+                self.target.withdraw(self._slot_of(deployment.release), "")
+                self._record(replace(deployment, outcome=FAILED, reason=reason))
+            return "no release served before, and none does now"
+        self.look()
+        with undisturbed():
+            self.return_to(before, reason)
+        return f"returned to {before.version}, release {before.id}"
+
+    def soak(self, release: Release, seconds: float) -> None:
+        """Watch the release for `seconds`; DeployFault as soon as its slot does not serve, or another build answers."""
+        if self.dry:
+            return
+        with self.console.step("soak"):
+            slot = self._slot_of(release)
+            wait_until(lambda: not self._steady(slot, release), seconds, SOAK_PAUSE)
+            if not self._steady(slot, release):
+                raise DeployFault("the new release did not stay well", where=self.target.url)
+
+    def choose(self, wanted: str) -> Release:
+        """The release to return to: `wanted`, or the one before that which serves in the line of good ones."""
+        live = next((state.release for state in self.target.slots() if state.slot == self.former), "")
+        if wanted and wanted == live:
+            raise UsageFault(f"release {wanted} serves already", remedy="nothing needs to be done")
+        found = [
+            record.release for record in good(self.records) if wanted in (record.release.id, record.release.version)
+        ]
+        if not wanted:
+            line = line_of(self.records)
+            found = [before for before, after in pairwise(line) if after.id == live]
+        if not self.former or not found:
+            what = f"there is no release {wanted} to return to" if wanted else "there is no former release to return to"
+            raise DeployFault(what, remedy="history lists the releases; a commit can be checked out and deployed")
+        if missing := self.target.missing(found[0]):
+            commit = found[0].commit[:12]
+            raise DeployFault(
+                f"release {found[0].id} cannot be started again: {missing}",
+                remedy=f"git checkout {commit} and deploy it; the last {KEPT} good releases are kept",
+            )
+        return found[0]
+
+    # --- Steps ---------------------------------------------------------------------------------
+
+    def _switch(self, attempt: _Attempt, release: Release) -> None:
+        self.lease.require()
+        with self.console.step("start"):
+            self.target.start(release, attempt.slot)
+        with self.console.step("healthy") as step:
+            step.detail = self.target.wait_healthy(attempt.slot, self.timeouts.healthy)
+        self.lease.require()
+        with self.console.step("admit"):
+            self.target.admit(attempt.slot, self.former)
+        with self.console.step("verify") as step:
+            step.detail = "" if self.dry else verify_front_door(self.target, release.build)
+        attempt.switched = True
+        attempt.deployment = replace(attempt.deployment, at=now())
+        self._record(attempt.deployment)
+        if self.former and self.former != attempt.slot:
+            self._retire(attempt)
+        self._finish(attempt, release)
+
+    def _retire(self, attempt: _Attempt) -> None:
+        """Stop the former slot once nothing is under way on it, unless the new one has died in the meantime."""
+        with self.console.step("drain") as step:
+            step.detail = self.target.drain(self.former, self.timeouts.drain)
+        if not self.dry and not self.target.serves(attempt.slot):
+            attempt.switched = False
+            raise DeployFault("the new release died after it had been given the traffic", where=attempt.slot)
+        self.lease.require()
+        with self.console.step("retire") as step:
+            self.target.retire(self.former)
+            step.detail = f"{self.former} is kept for a rollback"
+
+    def _finish(self, attempt: _Attempt, release: Release) -> None:
+        with self.console.step("record") as step:
+            attempt.deployment = replace(attempt.deployment, seconds=dict(self.console.seconds))
+            self._record(attempt.deployment)
+            self._prune(release)
+            step.detail = "" if self.dry else release.id
+
+    def _record(self, deployment: Deployment) -> None:
+        if not self.dry:
+            self.target.releases.write(deployment)
+
+    def _prune(self, release: Release) -> None:
+        """Keep what can be returned to: the last good releases and whatever is in a slot."""
+        recent = [record.release for record in good(self.records) if record.release.id != release.id]
+        in_slots = {state.release for state in self.target.slots()}
+        older = [found for found in recent[KEPT - 1 :] if found.id in in_slots]
+        if not self.dry:
+            self.target.forget_all_but([release, *recent[: KEPT - 1], *older])
+
+    def _steady(self, slot: str, release: Release) -> bool:
+        return self.target.serves(slot) and fetch_version(self.target) == (200, release.build.document())
+
+    def _slot_of(self, release: Release) -> str:
+        return next((state.slot for state in self.target.slots() if state.release == release.id), SLOTS[0])
+
+    # --- Failures ------------------------------------------------------------------------------
+
+    @contextmanager
+    def _undone_on_failure(self, action: str, release: Release, slot: str) -> Iterator[_Attempt]:
+        """Withdraw the new slot when a step fails or is interrupted, and say what serves now.
+
+        Once the new release serves, a failure is no reason to go back, unless it is the release that failed.
+        """
+        attempt = _Attempt(new_deployment(release, action, self.console.seconds), slot)
+        try:
+            yield attempt
+        except LockedFault as lost:
+            lost.settled = True  # Somebody else deploys by now: what was put back here would be changed under them.
+            raise
+        except (Exception, KeyboardInterrupt) as error:
+            if attempt.switched:
+                raise _unfinished(error, self.former or slot) from error
+            with undisturbed():
+                undone = "nothing was changed" if self.dry else self._withdraw(slot)
+                fault = explained(error, undone, self.target.environment_name)
+                self._record_failure(attempt.deployment, fault)
+            raise fault from error
+
+    def _withdraw(self, slot: str) -> str:
+        former = self.former if self.former != slot else ""
+        try:
+            self.target.withdraw(slot, former)
+        except Exception as error:
+            return f"the {slot} slot could not be withdrawn ({error}); the next deploy starts it anew"
+        if former:
+            return f"the former release still serves from {former}"
+        return "no release served before, and none does now"
+
+    def _record_failure(self, deployment: Deployment, fault: Fault) -> None:
+        with suppress(Exception):
+            seconds = dict(self.console.seconds)
+            self._record(replace(deployment, outcome=FAILED, reason=fault.what, seconds=seconds))
+
+
+def explained(error: BaseException, undone: str, environment: str) -> Fault:
+    """Any error as a fault that says what serves now."""
+    if isinstance(error, Fault) and error.settled:
+        return error
+    fault = _as_fault(error, undone, f"mend the cause and deploy again; logs --env={environment} shows more")
+    fault.settled = True
+    return fault
+
+
+def _as_fault(error: BaseException, undone: str, remedy: str) -> Fault:
+    if isinstance(error, KeyboardInterrupt):
+        return DeployFault("the deploy was interrupted", where=undone, remedy="deploy again when you are ready")
+    if isinstance(error, Fault):
+        kind = type(error) if isinstance(error, BEFORE_SWITCH) else DeployFault
+        where = f"{error.where}; {undone}" if error.where else undone
+        return kind(error.what, where=where, remedy=error.remedy or remedy, details=error.details)
+    return DeployFault(f"{type(error).__name__}: {error}", where=undone, remedy=remedy)
+
+
+def _unfinished(error: BaseException, slot: str) -> Fault:
+    reason = "interrupted" if isinstance(error, KeyboardInterrupt) else str(getattr(error, "what", error))
+    fault = Fault(
+        f"the new release serves, but what follows was not finished: {reason}",
+        where=f"slot {slot}",
+        remedy="nothing needs to be done at once: the next deploy takes over from here",
+    )
+    fault.settled = True
+    return fault
