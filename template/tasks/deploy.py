@@ -13,6 +13,7 @@ from .engine.console import print_json, table
 from .engine.deployment import Deployer, Result
 from .engine.docker_target import DockerTarget
 from .engine.errors import UsageFault
+from .engine.events import open_events
 from .engine.history import HEADINGS as ENTRY_HEADINGS
 from .engine.history import read_history
 from .engine.hooks import Hooks
@@ -29,6 +30,7 @@ from .env import counted, report
 SET = {"set": "NAME=VALUE, stronger than the environment's files; may be given more than once"}
 TIMEOUT = {"timeout": "seconds that the release has to become healthy"}
 LOCK_WAIT = {"lock_wait": "seconds to wait for another deploy to end (default: 0)"}
+EVENTS = {"events": "a file for JSON lines: every step and the outcome"}
 PLAN = {"plan": "show what would change, and change nothing"}
 
 
@@ -41,6 +43,7 @@ PLAN = {"plan": "show what would change, and change nothing"}
         **TIMEOUT,
         **LOCK_WAIT,
         **PLAN,
+        **EVENTS,
         "edge": "make the front door anew first, which breaks connections for a moment",
     },
 )
@@ -51,6 +54,7 @@ def deploy(
     timeout: str = "",
     lock_wait: str = "0",
     plan: bool = False,
+    events: str = "",
     edge: bool = False,
     json: bool = False,
 ) -> None:
@@ -63,6 +67,7 @@ def deploy(
         _tell_plans(_deploy_plans(s, configuration, info), json)
         return
     targets = make_targets(s.runner, s.settings, configuration)
+    _let_hear(s, targets[0], events)
     with locked(targets, f"deploy --env={env}", wait, s.console.note) as leases:
         s.console.title(f"Deploying {s.settings.service} {info.version} to {env} ({described(targets)})")
         for target in targets if edge else []:
@@ -72,7 +77,9 @@ def deploy(
     tell(s, targets[0], result, json)
 
 
-@service_task(help={**ENV, **JSON, **TIMEOUT, **LOCK_WAIT, **PLAN, "to": "the id or version of a kept release"})
+@service_task(
+    help={**ENV, **JSON, **TIMEOUT, **LOCK_WAIT, **PLAN, **EVENTS, "to": "the id or version of a kept release"}
+)
 def rollback(
     c: Context,
     env: str = "dev",
@@ -80,6 +87,7 @@ def rollback(
     timeout: str = "",
     lock_wait: str = "0",
     plan: bool = False,
+    events: str = "",
     json: bool = False,
 ) -> None:
     """Return to the former release, or another kept one, with its own image and configuration, without a build."""
@@ -89,6 +97,7 @@ def rollback(
     if plan:
         _tell_plans(_rollback_plans(s, targets, to), json)
         return
+    _let_hear(s, targets[0], events)
     with locked(targets, f"rollback --env={env}", wait, s.console.note) as leases:
         s.console.title(f"Rolling {s.settings.service} back in {env} ({described(targets)})")
         result = _deployer(s, targets, leases, timeouts).rollback(to)
@@ -183,6 +192,15 @@ def start_again(s: Session, targets: Sequence[Target]) -> Result | None:
     """Start the release that was deployed last; None where none is kept."""
     with locked(targets, f"up --env={s.environment.name}", 0, s.console.note) as leases:
         return _deployer(s, targets, leases, _timeouts(s, "")).resume()
+
+
+def _let_hear(s: Session, target: Target, path: str) -> None:
+    """Open the file of events and the webhook, where they are wanted and something is about to happen."""
+    if s.runner.dry or not (path or s.settings.webhook_file):
+        return
+    facts = {"service": s.settings.service, "env": s.environment.name, "target": target.name, "url": target.url}
+    heard = open_events(path, s.runner.root, s.settings.webhook_file, facts, s.console.note)
+    s.console.listeners.append(heard.hear)
 
 
 def _deployer(s: Session, targets: Sequence[Target], leases: Sequence[Lease], timeouts: Timeouts) -> Deployer:

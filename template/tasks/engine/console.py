@@ -65,7 +65,7 @@ class Console:
     def step(self, name: str) -> Iterator[Step]:
         """Show a step while it runs; its line with the seconds stays, marked when it failed."""
         start = time.monotonic()
-        self._report(name, "started")
+        self.report("step", step=name, state="started")
         try:
             with self._clock(name) as tell:
                 step = Step(name, tell=tell)
@@ -73,15 +73,17 @@ class Console:
         except BaseException as error:
             seconds = round(time.monotonic() - start, 3)
             self._line(self.paint("✗", RED), name, seconds, "")
-            self._report(name, "failed", seconds=seconds, detail=str(getattr(error, "what", type(error).__name__)))
+            reason = str(getattr(error, "what", type(error).__name__))
+            self.report("step", step=name, state="failed", seconds=seconds, detail=reason)
             raise
         self.seconds[name] = round(time.monotonic() - start, 3)
         self._line(self.paint("✓", GREEN), name, self.seconds[name], step.detail)
-        self._report(name, "done", seconds=self.seconds[name], detail=step.detail)
+        self.report("step", step=name, state="done", seconds=self.seconds[name], detail=step.detail)
 
-    def _report(self, step: str, state: str, **more: Any) -> None:
+    def report(self, event: str, **facts: Any) -> None:
+        """Let the listeners hear of an event; nothing is shown."""
         for listener in self.listeners:
-            listener({"event": "step", "host": self.host, "step": step, "state": state, **more})
+            listener({"event": event, **({"host": self.host} if self.host else {}), **facts})
 
     def _line(self, mark: str, name: str, seconds: float, detail: str) -> None:
         place = f"{self.host}  " if self.host else ""

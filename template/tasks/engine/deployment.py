@@ -81,13 +81,13 @@ class Deployer:
             serving = [switcher.serving(artefact, fingerprint) for switcher in self.switchers]
             wanted = [switcher for switcher, found in zip(self.switchers, serving, strict=True) if found is None]
             if not wanted and serving[0]:
+                self.console.report("outcome", outcome=UNCHANGED, **facts)
                 return Result(UNCHANGED, serving[0], first.url, dict(self.console.seconds))
             release = new_release(info, artefact, configuration, fingerprint)
             facts["release"] = release.id
             self.hooks.before("pre-deploy", **facts)
             done = self._roll_out(wanted, lambda switcher: switcher.deploy(release), self.soak)
-        self.hooks.after("post-deploy", **facts)
-        return self._result("deployed", done)
+        return self._done("deployed", done, facts)
 
     def rollback(self, wanted: str = "") -> Result:
         """Return every host to an earlier release with its own image and configuration, without a build."""
@@ -98,8 +98,7 @@ class Deployer:
             facts.update(_of_release(chosen[id(self.switchers[0])]))
             self.hooks.before("pre-deploy", **facts)
             done = self._roll_out(self.switchers, lambda switcher: switcher.return_to(chosen[id(switcher)]), soak=0)
-        self.hooks.after("post-deploy", **facts)
-        return self._result("rolled back", done)
+        return self._done("rolled back", done, facts)
 
     def resume(self) -> Result | None:
         """Start the release that was deployed last on each host; None where none is kept on any."""
@@ -110,8 +109,7 @@ class Deployer:
             if not done:
                 return None
             facts.update(_of_release(done[0][1].release))
-        self.hooks.after("post-deploy", **facts)
-        return self._result("started", done)
+        return self._done("started", done, facts)
 
     # --- Steps ---------------------------------------------------------------------------------
 
@@ -197,7 +195,10 @@ class Deployer:
         fault.settled = True
         return fault
 
-    def _result(self, outcome: str, done: Sequence[tuple[Switcher, Deployment]]) -> Result:
+    def _done(self, outcome: str, done: Sequence[tuple[Switcher, Deployment]], facts: dict[str, str]) -> Result:
+        """Tell hooks and listeners that all went well."""
+        self.hooks.after("post-deploy", **facts)
+        self.console.report("outcome", outcome=outcome, **facts)
         several = {switcher.target.host: deployment for switcher, deployment in done if switcher.target.host}
         seconds = {**self.console.seconds, **done[0][0].console.seconds}
         return Result(outcome, done[0][1], done[0][0].target.url, seconds, several)
@@ -212,6 +213,7 @@ class Deployer:
             with undisturbed():
                 fault = explained(error, "nothing was changed", self.switchers[0].target.environment_name)
                 self.hooks.after("deploy-failed", **facts, reason=fault.what)
+                self.console.report("outcome", outcome="failed", reason=fault.what, **facts)
             raise fault from error
 
 

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 PROJECT_LABEL = "com.docker.compose.project"
 SERVICE_LABEL = "com.docker.compose.service"
+EXEC_SECONDS = 30
+"""For a command in a container: they are all short."""
 START_DOCKER = "start Docker, or set DOCKER_HOST or docker context; doctor checks the rest"
 
 
@@ -87,10 +89,15 @@ class Engine:
 
     def execute(self, container: Container, argv: Sequence[str]) -> str:
         """What a command in a container says; DeployFault where it fails."""
-        status, output = container.exec_run(list(argv))
-        text = (output if isinstance(output, bytes) else b"").decode(errors="replace")
+        api = self.client.api
+        number = api.exec_create(container.id, list(argv))["Id"]
+        url = f"{api.base_url}/v{api.api_version}/exec/{number}/start"
+        # The library's own call loses output that arrives together with the answer's headers, as it does through ssh.
+        with api.post(url, json={"Detach": False, "Tty": False}, stream=True, timeout=EXEC_SECONDS) as answer:
+            text = _frames(answer.raw.read()).decode(errors="replace")
+        status = api.exec_inspect(number)["ExitCode"]
         if status != 0:
-            raise DeployFault(f"a command in {container.name} failed", details=text.splitlines()[-5:])
+            raise DeployFault(f"a command in {container.name} failed", details=[" ".join(argv), text.strip()])
         return text
 
     def put_file(self, container: Container, folder: str, name: str, content: str) -> None:
@@ -133,6 +140,16 @@ def engine_seconds(text: str) -> float:
     shortened = re.sub(r"(\.\d{6})\d+", r"\1", text).replace("Z", "+00:00")
     padded = re.sub(r"\.(\d+)", lambda match: "." + match[1].ljust(6, "0"), shortened)
     return datetime.fromisoformat(padded).timestamp()
+
+
+def _frames(data: bytes) -> bytes:
+    """The content of an engine's multiplexed stream: frames of an 8-byte header, whose last four are the length."""
+    content, at = b"", 0
+    while at + 8 <= len(data):
+        length = int.from_bytes(data[at + 4 : at + 8], "big")
+        content += data[at + 8 : at + 8 + length]
+        at += 8 + length
+    return content
 
 
 def _text(archive: tarfile.TarFile, member: tarfile.TarInfo) -> str:

@@ -52,7 +52,7 @@ class Environment:
 
 @dataclass(frozen=True)
 class Settings:
-    """All of `invoke.yaml`; timeouts are in seconds."""
+    """All of `invoke.yaml`; timeouts are in seconds, `webhook_file` holds the URL that hears of deploys."""
 
     service: str
     database: str
@@ -60,6 +60,7 @@ class Settings:
     healthy_timeout: float = 60
     drain_timeout: float = 30
     rto_seconds: float = 28
+    webhook_file: str = ""
 
     def environment(self, name: str) -> Environment:
         """The environment called `name`; UsageFault with the nearest names where there is none."""
@@ -90,6 +91,7 @@ def read_settings(data: Mapping[str, Any]) -> Settings:
         healthy_timeout=_seconds("healthy_timeout", data.get("healthy_timeout", 60)),
         drain_timeout=_seconds("drain_timeout", data.get("drain_timeout", 30)),
         rto_seconds=_seconds("rto_seconds", data.get("rto_seconds", 28)),
+        webhook_file=_matching("webhook_file", data.get("webhook_file") or "", r"[^\0]*", "a path"),
     )
 
 
