@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import subprocess
@@ -123,3 +124,27 @@ class ServiceOnHosts(Service):
     def versions(self) -> list[str]:
         """What each host serves."""
         return [str(self.get_from(host, "/version").body.get("version")) for host in self.hosts]
+
+
+class Registry:
+    """A registry that hosts and this machine reach at the same address of their own: a process each, and one storage."""
+
+    def __init__(self, folder: Path, port: int, hosts: list[RemoteHost]) -> None:
+        self.address = f"127.0.0.1:{port}"
+        storage = {"filesystem": {"rootdirectory": str(folder / "storage")}}
+        config = folder / "config.json"
+        config.write_text(json.dumps({"version": 0.1, "storage": storage, "http": {"addr": self.address}}))
+        command = ["docker-registry", "serve", str(config)]
+        with (folder / "log").open("ab") as log:
+            places = [command, *(host.inside(*command) for host in hosts)]
+            self._processes = [subprocess.Popen(place, stdout=log, stderr=log) for place in places]
+
+    def repositories(self) -> list[str]:
+        """The repositories that something was pushed to."""
+        return list(request("GET", f"http://{self.address}/v2/_catalog").body["repositories"])
+
+    def stop(self) -> None:
+        """Stop it."""
+        for process in self._processes:
+            process.terminate()
+            process.wait(timeout=10)

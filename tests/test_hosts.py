@@ -11,12 +11,13 @@ from pathlib import Path
 
 import pytest
 
-from .remote_hosts import SSHD, Keys, RemoteHost, ServiceOnHosts
+from .conftest import free_port
+from .remote_hosts import SSHD, Keys, Registry, RemoteHost, ServiceOnHosts
 from .support import EXIT, Service, docker, serving_does
 
 pytestmark = [pytest.mark.docker, pytest.mark.slow]
 
-NEEDED = ("dockerd", "nsenter", "ip", "ssh", "ssh-keygen")
+NEEDED = ("dockerd", "docker-registry", "nsenter", "ip", "ssh", "ssh-keygen")
 
 
 @pytest.fixture(scope="module")
@@ -240,3 +241,25 @@ def test_each_host_with_a_database_of_its_own_is_refused(
 
     assert done.returncode == 2
     assert "would have a database of its own" in done.stderr
+
+
+def test_with_a_registry_the_image_goes_through_it(
+    service: ServiceOnHosts, make_service: Callable[..., Service], tmp_path: Path
+) -> None:
+    assert service.keys
+    other = make_service("docker", kind=ServiceOnHosts, database="none")
+    assert isinstance(other, ServiceOnHosts)
+    registry = Registry(tmp_path, free_port(), service.hosts[:1])
+    try:
+        other.use(service.hosts[:1], service.keys, registry=f"{registry.address}/team")
+        other.deploy()
+        pushed = registry.repositories()
+    finally:
+        registry.stop()
+    change(other)
+    refused = other.invoke("deploy", "--env=staging")
+
+    assert pushed == [f"team/{other.folder.name}"]
+    assert refused.returncode == 3
+    assert "the image cannot be pushed" in refused.stderr
+    assert other.status()["state"] == "serving"
