@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +15,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from .configuration import GENERATED, Configuration
+from .edge import SLOTS
 from .kept_releases import SECRETS
 from .paths import write_private
 from .runner import clean_environment
@@ -53,6 +55,20 @@ class ComposeProject:
     def own_database(self) -> bool:
         """Whether the stack's own database is used: DATABASE_URL may name one elsewhere."""
         return self.settings.database == "postgres" and self._database_host() == "database"
+
+    @property
+    def template_services(self) -> set[str]:
+        """The services that are the template's, whether they are used or not: all others are the user's."""
+        services = {"edge", "migrate", *(f"app-{slot}" for slot in SLOTS)}
+        return services | {"database"} if self.settings.database == "postgres" else services
+
+    def listing(self) -> list[str]:
+        """The command that names all services but those behind a profile; empty where the user adds nothing."""
+        files = [self.root / BASE_FILE, self.root / OVERRIDE_FILE]
+        if not files[-1].exists():
+            return []
+        named = [word for file in files for word in ("--file", str(file))]
+        return ["docker", "compose", "--env-file", os.devnull, *named, "config", "--services"]
 
     def argv(self, *arguments: str, slot: str = "") -> list[str]:
         """A compose command line; with `slot`, that slot's image and values are part of it."""

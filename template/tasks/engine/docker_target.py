@@ -179,9 +179,10 @@ class DockerTarget(Target):
         self.stack.recreate("edge")
 
     def bring_up(self) -> None:
-        """Bring the edge and the database up where they are not."""
+        """Bring the edge and the database up where they are not, and what the user adds as it is defined now."""
         if not all(self.stack.healthy(service) for service in self.project.services):
             self.stack.bring_up()
+        self.stack.bring_up_added()
 
     def migrate(self, release: Release, slot: str) -> str:
         """Run the migrations of the new image in a container of their own."""

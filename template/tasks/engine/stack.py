@@ -6,7 +6,7 @@ import shutil
 from contextlib import closing
 from typing import TYPE_CHECKING
 
-from .compose import DATABASE_PORT, DATABASE_SECRETS, ComposeProject
+from .compose import DATABASE_PORT, DATABASE_SECRETS, OVERRIDE_FILE, ComposeProject
 from .configuration import GENERATED
 from .docker_engine import Engine
 from .errors import DeployFault, Fault, MissingFault
@@ -57,6 +57,20 @@ class Stack:
         """Start services, by default the edge and the database, and wait for the engine to call each healthy."""
         self._up("--no-recreate", *(services or self.project.services))
 
+    def bring_up_added(self) -> None:
+        """Start the services that the user adds to the stack; the one whose definition has changed is made anew."""
+        if names := self._added():
+            self._up("--build", "--no-deps", *names)
+
+    def _added(self) -> list[str]:
+        listing = self.project.listing()
+        if not listing:
+            return []
+        done = self.runner.read(listing, env=self.project.env())
+        if not done.ok:
+            raise compose_fault(f"{OVERRIDE_FILE} is not in order", done)
+        return sorted(set(done.stdout.split()) - self.project.template_services)
+
     def recreate(self, service: str) -> None:
         """Build a service's image where it has a build, make its container anew and wait until it is healthy."""
         self._up("--build", "--force-recreate", "--no-deps", service)
@@ -74,7 +88,9 @@ class Stack:
             if not done.ok:
                 raise compose_fault("the stack does not start", done)
             for service in wanted:
-                watch.wait(self.require(service), self.project.settings.healthy_timeout)
+                container = self.require(service)
+                if "Health" in container.attrs["State"]:
+                    watch.wait(container, self.project.settings.healthy_timeout)
 
     def _put_password(self) -> None:
         """Give the database that is about to be made its password: it finds it as a file at its first start."""
@@ -129,7 +145,11 @@ def compose_fault(what: str, done: Outcome) -> Fault:
     words = done.stderr.lower()
     details = done.tail(6)
     if "port is already allocated" in words or "address already in use" in words:
-        return MissingFault(f"{what}: its port is taken", details=details, remedy="set another EDGE_PORT")
+        return MissingFault(
+            f"{what}: its port is taken",
+            details=details,
+            remedy=f"set another EDGE_PORT, or another port in {OVERRIDE_FILE}",
+        )
     if "pull access denied" in words or "failed to resolve" in words or "no such host" in words:
         remedy = "check the way to the registry, or set EDGE_IMAGE or POSTGRES_IMAGE to an image that can be had"
         return MissingFault(f"{what}: an image is not here and cannot be pulled", details=details, remedy=remedy)
