@@ -35,6 +35,8 @@ GO_VARIABLES = ("GOPROXY", "GOSUMDB")
 SETTINGS = {"GO_IMAGE": "golang", "EDGE_IMAGE": "haproxy:3.2", "POSTGRES_IMAGE": "postgres:17"}
 # What RUNTIME_IMAGE may be set to besides `scratch`, by the answer to the question `runtime`.
 RUNTIMES = {"alpine": "alpine:3.22", "distroless": "distroless:nonroot"}
+# What the documentation's examples add to a stack, by the variable that they give it.
+EXAMPLES = {"CADDY_IMAGE": "caddy:2"}
 
 Log = Callable[[str], None]
 
@@ -66,6 +68,11 @@ def stand_ins_present() -> dict[str, str]:
 def runtimes_present() -> dict[str, str]:
     """The stand-ins that the engine holds for RUNTIME_IMAGE, by the answer to the question `runtime`."""
     return _pick(RUNTIMES, _names_present())
+
+
+def examples_present() -> dict[str, str]:
+    """The stand-ins that the engine holds for the images of the documentation's examples, by their variables."""
+    return _pick(EXAMPLES, _names_present())
 
 
 def _names_present() -> list[str]:
@@ -129,7 +136,7 @@ def _recipes(images: Path, base_digest: str) -> list[Recipe]:
         digest = _digest(base_digest, *files, *inputs, *arguments.values())
         return Recipe(PREFIX + name, folder, digest, arguments, contexts)
 
-    plain = [SETTINGS["POSTGRES_IMAGE"], SETTINGS["EDGE_IMAGE"], *RUNTIMES.values()]
+    plain = [SETTINGS["POSTGRES_IMAGE"], SETTINGS["EDGE_IMAGE"], *EXAMPLES.values(), *RUNTIMES.values()]
     return [
         recipe(f"golang:{minor}", go_version, arguments=go_arguments, contexts={"goroot": go_root}),
         *(recipe(name, arguments={}, contexts={}) for name in plain),
