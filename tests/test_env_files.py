@@ -469,6 +469,19 @@ def test_a_file_that_is_not_there_is_told_with_its_path(folder: Folder) -> None:
     )
 
 
+def test_the_stacks_variables_are_those_that_begin_with_edge_or_end_with_image(folder: Folder) -> None:
+    folder.add(".env.example", "\nEDGE_SITE=localhost\n\nCADDY_IMAGE=caddy:2\n\nEDGE=1")
+    folder.add(".env.staging", "EDGE_SITE=staging.example.com", "EDGE=2")
+    configuration = folder.configuration()
+
+    assert configuration.stack_values() == {
+        "EDGE_PORT": "8080",
+        "EDGE_SITE": "staging.example.com",
+        "CADDY_IMAGE": "caddy:2",
+    }
+    assert configuration.service_values() == {"APP_ENV": "staging", "EDGE": "2"}
+
+
 def test_values_part_into_the_services_the_secret_and_the_stacks(folder: Folder) -> None:
     folder.add(".env.staging", "WORKERS=3", "EDGE_PORT=8081")
     configuration = folder.configuration()

@@ -81,7 +81,7 @@ class Configuration:
         }
 
     def stack_values(self) -> dict[str, str]:
-        """What docker-compose.yml interpolates: EDGE_PORT and the images, with the schema's defaults."""
+        """What the compose files interpolate: the variables EDGE_… and …_IMAGE, with the schema's defaults."""
         return {name: self[name] for name, variable in self.schema.variables.items() if variable.of_stack}
 
     def masked(self, name: str) -> str:

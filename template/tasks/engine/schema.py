@@ -21,7 +21,7 @@ ITEM_DECORATORS = ("required", "optional", "sensitive", "type")
 ROOT_DECORATORS = ("defaultRequired", "defaultSensitive")
 DECORATOR = re.compile(r'@(?P<name>\w+)(?:=(?P<value>\w+(?:\((?P<arguments>(?:"[^"]*"|[^")])*)\))?))?(?=\s|$)')
 ARGUMENT = re.compile(r'\s*(?:(?P<name>\w+)\s*=\s*)?(?P<value>"[^"]*"|[^,\s]+)\s*(?:,|$)')
-STACK_VARIABLE = re.compile(r"EDGE_PORT|[A-Z][A-Z0-9_]*_IMAGE")
+STACK_VARIABLE = re.compile(r"EDGE_[A-Z0-9_]+|[A-Z][A-Z0-9_]*_IMAGE")
 
 
 @dataclass(frozen=True)
