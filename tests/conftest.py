@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from bench.load_client import build, find_go
 from maintain.base_images import choose, engine_answers
 from maintain.rendering import example_answers, make_repository, render, use_target, write_local_values
 
@@ -79,6 +80,16 @@ def make_service(
     for service in services:
         service.invoke("down", "--env=staging", "--volumes", "--yes")
         remove_images(service.folder.name)
+
+
+@pytest.fixture(scope="session")
+def load_client(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The load of bench/load, built once a session."""
+    if not find_go() and DOCKER_REQUIRED:
+        pytest.fail("there is no Go on the PATH to build the load with")
+    if not find_go():
+        pytest.skip("there is no Go on the PATH to build the load with (REQUIRE_DOCKER=1 makes this an error)")
+    return build(tmp_path_factory.mktemp("load"))
 
 
 def free_port() -> int:

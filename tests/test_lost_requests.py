@@ -11,33 +11,15 @@ from pathlib import Path
 
 import pytest
 
-from bench.load_client import Load, Report, build, find_go
-from bench.routes import HOLD, LEVEL, SLOW, add_routes
+from bench.load_client import Load, find_go
+from bench.routes import HOLD, LEVEL
 
-from .conftest import DOCKER_REQUIRED
 from .support import Service, docker, git
+from .switches import CONNECTIONS, deployed, invoke, orders_in_database, release, switch_under_load
 
 pytestmark = pytest.mark.slow
 
-CONNECTIONS = 50
-FORMER, NEW = "info", "warn"
-Switch = tuple[str, ...]
-SWITCHES: tuple[Switch, ...] = (
-    ("deploy", f"--set=LOG_LEVEL={NEW}"),
-    ("rollback",),
-    ("deploy", "--set=LOG_LEVEL=error"),
-    ("rollback",),
-)
-"""Deploys that build nothing, as only a value changes, and rollbacks; each leaves the other slot serving."""
-
-
-@pytest.fixture(scope="session")
-def load_client(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    if not find_go() and DOCKER_REQUIRED:
-        pytest.fail("there is no Go on the PATH to build the load with")
-    if not find_go():
-        pytest.skip("there is no Go on the PATH to build the load with (REQUIRE_DOCKER=1 makes this an error)")
-    return build(tmp_path_factory.mktemp("load"))
+FORMER = "info"
 
 
 @pytest.fixture(scope="module")
@@ -48,34 +30,6 @@ def on_docker(make_service: Callable[..., Service]) -> Service:
 @pytest.fixture(scope="module")
 def on_processes(make_service: Callable[..., Service]) -> Service:
     return deployed(make_service("process", database="sqlite"))
-
-
-def deployed(service: Service) -> Service:
-    add_routes(service.folder)
-    service.commit("Add routes that are slow")
-    service.deploy()
-    return service
-
-
-def invoke(service: Service, task: str, *options: str) -> None:
-    done = service.invoke(task, "--env=staging", *options)
-    assert done.returncode == 0, done.stdout + done.stderr
-
-
-def release(service: Service) -> str:
-    return str(service.status()["release"]["id"])
-
-
-def switch_under_load(service: Service, client: Path) -> Report:
-    """What a load counts during all switches, each of which has another release serve."""
-    with Load(client, service.port, CONNECTIONS, f"-slow={SLOW}", "-ids") as load:
-        before = release(service)
-        for task, *options in SWITCHES:
-            invoke(service, task, *options)
-            after = release(service)
-            assert after != before
-            before = after
-        return load.report()
 
 
 def orders_by_api(service: Service) -> set[str]:
@@ -91,15 +45,6 @@ def orders_by_api(service: Service) -> set[str]:
             connection.close()
             return found
         cursor = f"&cursor={page['next_cursor']}"
-
-
-def orders_in_database(service: Service) -> set[str]:
-    """The ids of all orders, as the database has them."""
-    name = service.folder.name
-    query = ("psql", f"--username={name}", f"--dbname={name}", "--tuples-only", "--no-align", "--command")
-    done = service.invoke("exec", "--env=staging", "--service=database", "--", *query, "SELECT id FROM orders")
-    assert done.returncode == 0, done.stderr
-    return set(done.stdout.split())
 
 
 def answered(service: Service) -> str:
