@@ -236,6 +236,18 @@ def test_a_service_that_never_becomes_ready_is_withdrawn_with_its_last_probe(ser
     assert "the former release still serves" in done.stderr
 
 
+def test_a_slot_that_takes_half_a_second_to_say_that_it_is_ready_is_not_taken_for_dead(service: Service) -> None:
+    """As on a machine that is busy, or with a database that is."""
+    health = "internal/platform/health/health.go"
+    ready = "func (h *Health) ready(c *gin.Context) {"
+    with kept(service.folder / health):
+        service.edit(health, ready, f"{ready}\n\ttime.Sleep(500 * time.Millisecond)")
+
+        service.deploy()
+
+    assert [slot["traffic"] for slot in service.status()["slots"] if slot["state"] == "running"] == ["UP"]
+
+
 def test_a_service_that_exits_at_start_is_told_with_its_exit_code_at_once(service: Service) -> None:
     with same_release_serves(service), serving_does(service, 'println("no luck"); os.Exit(7)'):
         done = service.invoke("deploy", "--env=staging")
