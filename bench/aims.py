@@ -42,14 +42,15 @@ class Aim:
 def aims(document: Mapping[str, Any]) -> list[Aim]:
     """All of them, from the document of a run."""
     ways, alone = document["ways"], document["invoke"]
-    change, many, tasks = ways["invoke"]["change"], alone["many"], alone["tasks"]
+    change, tasks = ways["invoke"]["change"], alone["tasks"]
     times = ways["article"]["change"]["total_s"] / change["total_s"]
     sizes = document["images"]
     return [
         Aim("deploy a one-line change, all steps", 5, change["total_s"], "s"),
         Aim("deploy a one-line change until the new code serves", 3.5, change["serving_s"], "s"),
         Aim("times faster than the article's way", 15, times, "", least=True),
-        Aim(f"requests lost in {many['switches']} switches, {many['connections']} connections", 0, many["lost"], ""),
+        _lost("requests lost", alone["many"]),
+        _lost("requests lost over HTTP/2", alone["http2"]),
         Aim("service ready → deploy knows", 0.1, alone["deploy"]["ready_to_known_s"], "ms"),
         Aim("service ends at its start → cause on screen", 1, alone["crash_to_cause_s"], "s"),
         Aim("rollback", 3, tasks["rollback_s"], "s"),
@@ -61,3 +62,7 @@ def aims(document: Mapping[str, Any]) -> list[Aim]:
         Aim("image with PostgreSQL", 32e6, sizes["postgres"], "MB"),
         Aim("layers that travel on a code change", 1, alone["changed"]["layers"], ""),
     ]
+
+
+def _lost(what: str, many: Mapping[str, Any]) -> Aim:
+    return Aim(f"{what} in {many['switches']} switches, {many['connections']} connections", 0, many["lost"], "")

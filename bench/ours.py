@@ -165,15 +165,17 @@ def _back(number: int) -> bool:
     return number % 5 in (2, 4)
 
 
-def measure_many_switches(way: Invoke, client: Path, switches: int, connections: int, say: Say) -> dict[str, Any]:
-    """Deploys and rollbacks in turn under load."""
+def measure_many_switches(
+    way: Invoke, client: Path, switches: int, connections: int, say: Say, *options: str
+) -> dict[str, Any]:
+    """Deploys and rollbacks in turn under load; `options` are the load's own."""
     number = requests = lost = 0
     levels = Levels()
     reasons: dict[str, int] = {}
     took: list[float] = []
     worst = 0.0
     while number < switches:
-        with Load(client, way.service.port, connections, f"-slow={SLOW}") as load:
+        with Load(client, way.service.port, connections, f"-slow={SLOW}", *options) as load:
             started = time.monotonic()
             # A load is bounded in time; many switches take several.
             while number < switches and time.monotonic() - started < 60:

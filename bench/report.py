@@ -52,6 +52,8 @@ METHOD = """\
   latencies are those of the requests that are not slow on purpose. One switch each.
 - The {switches} switches are {deploys} deploys and {rollbacks} rollbacks in a row under {connections} connections:
   {requests} requests, {lost} lost. The longest time in which no request at all was answered was {gap:.0f} ms.
+- The switches over HTTP/2 are the same, with Caddy in front by the files of [deploy.md](deploy.md#tls) and its own
+  authority: {http2_requests} requests, {http2_lost} lost. Each connection is one of HTTP/2 with one request at a time.
 - "Service ready → deploy knows": from the service's log line `listening`, by the engine's clock, to the end of the step
   `healthy`.
 - "The tool's own share": the whole command, less every call of `go` and `docker`, less the time from the end of
@@ -126,7 +128,7 @@ def _steps(document: Mapping[str, Any]) -> str:
 
 
 def _method(document: Mapping[str, Any]) -> str:
-    many = document["invoke"]["many"]
+    many, http2 = document["invoke"]["many"], document["invoke"]["http2"]
     return METHOD.format(
         runs=document["ways"]["invoke"]["change"]["runs"],
         article=document["ways"]["article"]["change"]["runs"],
@@ -137,6 +139,8 @@ def _method(document: Mapping[str, Any]) -> str:
         requests=f"{many['requests']:,}",
         lost=many["lost"],
         gap=many["longest_gap_ms"],
+        http2_requests=f"{http2['requests']:,}",
+        http2_lost=http2["lost"],
     )
 
 

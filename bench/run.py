@@ -18,6 +18,7 @@ from maintain.stand_ins import runtimes_present
 from . import load_client, machine, ours, report, sizes
 from .measure import measure_way
 from .service import BenchError, Service, make_service, remove_images
+from .tls import put_behind_tls
 from .ways import Invoke, Way, article_way, compose_way
 
 CONNECTIONS = (50, 200)
@@ -116,6 +117,9 @@ def _alone(way: Invoke, client: Path, plan: Plan, base: Path) -> dict[str, Any]:
     figures["many"] = ours.measure_many_switches(way, client, plan.switches, max(CONNECTIONS), _say)
     figures["tasks"] = ours.measure_small_tasks(way, plan.runs)
     figures["crash_to_cause_s"] = ours.measure_crash(way, plan.runs)
+    _say("  behind Caddy, over HTTP/2")
+    options = put_behind_tls(way, base)
+    figures["http2"] = ours.measure_many_switches(way, client, plan.switches, max(CONNECTIONS), _say, *options)
     return figures
 
 

@@ -13,50 +13,23 @@ from pathlib import Path
 
 import pytest
 
-from maintain.stand_ins import examples_present
+from maintain.tls_example import ROOT_CERTIFICATE, caddy_image, read_example
 
 from .conftest import DOCKER_REQUIRED, free_port
 from .support import ROOT, Service, docker
 from .switches import deployed, invoke, orders_in_database, switch_under_load
 
-SECTION = (ROOT / "docs" / "deploy.md").read_text(encoding="utf-8").partition("\n## TLS\n")[2].partition("\n## ")[0]
-PRIVATE, FILES = re.findall(r"^\|[^|]*\| `(tls [^`]+)` \|", SECTION, re.MULTILINE)
-PROXIES = re.findall(r"`TRUSTED_PROXIES=([^`]+)`", SECTION)[0]
-SITE_LINE = "{$EDGE_SITE} {\n"
+EXAMPLE = read_example()
 SCHEME = "/scheme"
 """A route that answers X-Forwarded-Proto."""
-
-
-def shown(language: str) -> list[str]:
-    """The blocks of the section in a language."""
-    return re.findall(rf"^```{language}\n(.*?)^```$", SECTION, re.MULTILINE | re.DOTALL)
-
-
-CADDYFILE = shown("caddyfile")[0]
-OVERRIDE, SECRETS = shown("yaml")
 
 
 class Site:
     """A service behind Caddy, reached as `localhost` on a port of this machine."""
 
-    def __init__(self, service: Service, image: str) -> None:
+    def __init__(self, service: Service) -> None:
         self.service = service
-        self.image = image
         self.http, self.https = free_port(), free_port()
-
-    def write(self, certificate: str, override: str = OVERRIDE) -> None:
-        """Write the files of the section, with a line for the certificate."""
-        folder = self.service.folder
-        (folder / "tls").mkdir(exist_ok=True)
-        (folder / "tls" / "Caddyfile").write_text(CADDYFILE.replace(SITE_LINE, f"{SITE_LINE}\t{certificate}\n"))
-        (folder / "docker-compose.override.yml").write_text(override)
-
-    def describe(self) -> None:
-        """Add the variables of the section to the schema, and their values."""
-        with (self.service.folder / ".env.example").open("a") as schema:
-            schema.write(shown("sh")[0])
-        ports = {"EDGE_HTTP_PORT": str(self.http), "EDGE_HTTPS_PORT": str(self.https)}
-        self.service.set_local(CADDY_IMAGE=self.image, EDGE_SITE="localhost", TRUSTED_PROXIES=PROXIES, **ports)
 
     def container(self, name: str) -> str:
         """The name of a container."""
@@ -64,8 +37,8 @@ class Site:
 
     def authority(self) -> str:
         """The certificate of Caddy's own authority, printed as the section says."""
-        command = ("cat", "/data/caddy/pki/authorities/local/root.crt")
-        return self.service.invoke("exec", "--env=staging", "--service=tls", "--", *command).stdout
+        command = ("--service=tls", "--", "cat", ROOT_CERTIFICATE)
+        return self.service.invoke("exec", "--env=staging", *command).stdout
 
     def connect(self, authority: str, *protocols: str) -> ssl.SSLSocket:
         """A connection to a site that the authority vouches for."""
@@ -88,9 +61,9 @@ class Site:
 @pytest.fixture(scope="module")
 def caddy() -> str:
     """An image of Caddy that can be had here."""
-    present = examples_present().get("CADDY_IMAGE", "")
-    if present or docker("pull", "--quiet", "caddy:2").returncode == 0:
-        return present or "caddy:2"
+    image = caddy_image()
+    if docker("image", "inspect", image).returncode == 0 or docker("pull", "--quiet", image).returncode == 0:
+        return image
     reason = "no image of Caddy is here, and none can be pulled (./inv stand-ins)"
     if DOCKER_REQUIRED:
         pytest.fail(reason)
@@ -103,9 +76,10 @@ def site(make_service: Callable[..., Service], caddy: str) -> Site:
     service = make_service("docker")
     route = f'router.GET("{SCHEME}", func(c *gin.Context) {{ c.String(200, c.GetHeader("X-Forwarded-Proto")) }})'
     service.edit("internal/app/router.go", "\n\treturn router, nil\n", f"\n\t{route}\n\n\treturn router, nil\n")
-    made = Site(deployed(service), caddy)
-    made.describe()
-    made.write(PRIVATE)
+    made = Site(deployed(service))
+    EXAMPLE.describe(service.folder)
+    service.set_local(**EXAMPLE.values(made.http, made.https, caddy))
+    EXAMPLE.write(service.folder, EXAMPLE.private)
     service.deploy("--edge")
     return made
 
@@ -177,9 +151,10 @@ def test_a_certificate_of_ones_own_comes_from_secret_files(site: Site, tmp_path:
     for name, source in (("tls.crt", "cert.pem"), ("tls.key", "key.pem")):
         (secrets / name).write_text((tmp_path / source).read_text())
         (secrets / name).chmod(0o444)
-    service, _, files = SECRETS.partition("\n\n")
+    service, _, files = EXAMPLE.secrets.partition("\n\n")
     line = service.removeprefix("services:\n  tls:\n")
-    site.write(FILES, OVERRIDE.replace("  tls:\n", f"  tls:\n{line}\n", 1) + "\n" + files)
+    override = EXAMPLE.override.replace("  tls:\n", f"  tls:\n{line}\n", 1) + "\n" + files
+    EXAMPLE.write(site.service.folder, EXAMPLE.own, override)
 
     site.service.deploy()
 
@@ -204,7 +179,7 @@ def seconds(text: str, setting: str) -> int:
 
 def test_whoever_sends_requests_gives_up_an_idle_connection_before_the_other_side_does() -> None:
     edge = (ROOT / "template" / "edge" / "haproxy.cfg").read_text()
-    keepalive = seconds(CADDYFILE, "keepalive")
+    keepalive = seconds(EXAMPLE.caddyfile, "keepalive")
 
     assert keepalive < seconds(edge, "timeout http-keep-alive")
     assert keepalive < seconds(edge, "timeout client")
