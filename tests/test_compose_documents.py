@@ -179,6 +179,20 @@ def test_a_service_without_a_database_has_no_migration_and_no_database(folder: P
     assert stack.services == ["edge"]
 
 
+def test_the_templates_services_are_told_from_the_users_own(folder: Path) -> None:
+    slots = {"app-blue", "app-green"}
+
+    assert project(folder).template_services == {"edge", "database", "migrate", *slots}
+    assert project(folder, database="none").template_services == {"edge", "migrate", *slots}
+
+
+def test_a_database_elsewhere_does_not_make_the_stacks_own_the_users(folder: Path) -> None:
+    (folder / ".env.example").write_text(f"{SCHEMA}\nDATABASE_URL=postgres://orders@elsewhere:5432/orders\n")
+
+    assert project(folder).services == ["edge"]
+    assert "database" in project(folder).template_services
+
+
 def test_the_database_gets_its_password_as_a_file(folder: Path) -> None:
     stack = project(folder)
     stack.write_stack()
