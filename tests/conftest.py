@@ -17,6 +17,7 @@ from maintain.base_images import choose, engine_answers
 from maintain.rendering import example_answers, make_repository, render, use_target, write_local_values
 
 from .support import Service, docker
+from .template_versions import Template, make_template
 
 DOCKER_REQUIRED = os.environ.get("REQUIRE_DOCKER") == "1"
 Render = Callable[..., Path]
@@ -54,6 +55,12 @@ def rendered(tmp_path_factory: pytest.TempPathFactory) -> Render:
         return folders[key]
 
     return render_once
+
+
+@pytest.fixture(scope="session")
+def template_versions(tmp_path_factory: pytest.TempPathFactory) -> Template:
+    """The template with its made-up earlier releases; to be read only: `copy` it to release more."""
+    return make_template(tmp_path_factory.mktemp("versions") / "copier-gin")
 
 
 @pytest.fixture(scope="module")

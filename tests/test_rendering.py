@@ -23,6 +23,7 @@ from service_tasks.engine.configuration import Environments
 from service_tasks.engine.settings import read_settings
 
 from .support import ROOT, git
+from .template_versions import commit, plain_copy
 from .text_rules import REGISTRIES, UNFINISHED, WORKPLACES, matches, texts
 
 QUESTIONS: dict[str, Any] = {
@@ -73,25 +74,6 @@ def of_the_service(folder: Path) -> list[str]:
     return [name for name in files(folder) if not name.startswith("tasks/") and name != ".copier-answers.yml"]
 
 
-def plain_copy(folder: Path) -> Path:
-    """This checkout's files, uncommitted changes included, without its history."""
-    listed = git(ROOT, "ls-files", "-z", "--cached", "--others", "--exclude-standard").split("\0")
-    for name in filter(None, listed):
-        source, target = ROOT / name, folder / name
-        if source.is_symlink() or source.exists():
-            target.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy2(source, target, follow_symlinks=False)
-    return folder
-
-
-def commit(folder: Path, tag: str = "") -> None:
-    """Commit all of a folder, and tag the commit."""
-    git(folder, "add", "--all")
-    git(folder, "commit", "--quiet", "--allow-empty", "--message", "Change")
-    if tag:
-        git(folder, "tag", tag)
-
-
 def copier(*words: str, cwd: Path, network: bool = True) -> subprocess.CompletedProcess[str]:
     """Run copier's command line without a terminal; where the machine allows it, without a network too."""
     command = [sys.executable, "-m", "copier", *words]
@@ -125,7 +107,7 @@ def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The template in a repository of its own, with one release."""
     folder = plain_copy(tmp_path_factory.mktemp("template") / "copier-gin")
     git(folder, "init", "--quiet")
-    commit(folder, "v1.0.0")
+    commit(folder, tag="v1.0.0")
     return folder
 
 
@@ -530,7 +512,7 @@ def updated(template: Path, tmp_path: Path) -> Path:
     change(newer / "template" / "Dockerfile.jinja", "EXPOSE 8080", "EXPOSE 8080/tcp")
     change(newer / "template" / ".env.staging.jinja", "LOG_LEVEL=info", "LOG_LEVEL=warn")
     (newer / "template" / "internal" / "platform" / "new.go").write_text("package platform\n")
-    commit(newer, "v1.1.0")
+    commit(newer, tag="v1.1.0")
 
     done = copier("update", "--defaults", ".", cwd=folder)
     assert done.returncode == 0, done.stderr
