@@ -7,7 +7,7 @@ from pathlib import Path
 
 from invoke.collection import Collection
 
-from . import build, command_line, deploy, drill, env, local, maintenance, quality
+from . import build, command_line, deploy, drill, env, local, maintenance, quality, template
 from .engine.paths import ROOT
 
 GROUPS = {
@@ -24,6 +24,7 @@ GROUPS = {
         "drill.redeploy",
     ],
     "Configure": ["env.check", "env.diff", "env.show"],
+    "Renew": ["template.status", "template.update"],
 }
 
 
@@ -32,7 +33,7 @@ def _collection() -> Collection:
     for module in (build, deploy, local, maintenance, quality):
         for task in Collection.from_module(module).tasks.values():
             root.add_task(task)
-    for name, module in (("env", env), ("drill", drill)):
+    for name, module in (("env", env), ("drill", drill), ("template", template)):
         root.add_collection(Collection.from_module(module), name)
     own = ROOT / "tasks_local.py"
     if own.exists():

@@ -39,11 +39,16 @@ class Session:
 
 def session(c: Context, env: str = "", json: bool = False) -> Session:
     """Read the settings and the schema for a task; UsageFault where they are wrong."""
-    settings = read_settings(_plain(c.config))
-    progress = sys.stderr if json else sys.stdout
+    settings, runner, console = basics(c, json)
     environment = settings.environment(env) if env else next(iter(settings.environments.values()))
+    return Session(settings, Environments(ROOT, settings.environments), environment, runner, console)
+
+
+def basics(c: Context, json: bool = False) -> tuple[Settings, Runner, Console]:
+    """What a task needs that works without the environments' files, which may be in dispute."""
+    progress = sys.stderr if json else sys.stdout
     runner = Runner(ROOT, dry=bool(c.config.run.dry), log=progress)
-    return Session(settings, Environments(ROOT, settings.environments), environment, runner, Console(progress))
+    return read_settings(_plain(c.config)), runner, Console(progress)
 
 
 def service_task(**options: Any) -> Callable[[Callable[..., None]], Any]:

@@ -1,0 +1,87 @@
+"""Where a service stands against its template, without changing anything."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from ..errors import MissingFault
+from .origin import ANSWERS, Template, clone_template, read_answers
+from .ownership import MANAGED, OWNED, SEEDED, read_ownership
+from .record import Checkout
+
+MEANING = ("type", "choices", "multiselect", "default")
+"""What makes an answer mean something else when it changes."""
+
+
+@dataclass
+class Status:
+    """The state; `reachable` says whether the template could be read, without which the rest is not known."""
+
+    service: str
+    source: str
+    version: str
+    clean: bool
+    reachable: bool = True
+    newest: str = ""
+    behind: bool = False
+    differs: dict[str, list[str]] = field(default_factory=lambda: {MANAGED: [], SEEDED: []})
+    questions: dict[str, list[str]] = field(default_factory=lambda: {"new": [], "gone": [], "changed": []})
+    error: str = ""
+
+    def document(self) -> dict[str, Any]:
+        """The JSON document of `template.status`."""
+        names = ("service", "source", "reachable", "version", "newest", "clean", "differs", "questions", "behind")
+        return {name: getattr(self, name) for name in names}
+
+
+def read_template_status(root: Path, service: str) -> Status:
+    """Compare a service with its template.
+
+    Raises UsageFault where there is no record of the template, or where its address is relative.
+    """
+    answers, checkout = read_answers(root), Checkout(root)
+    in_git = bool(checkout.head())
+    status = Status(service, answers.source, answers.version, clean=in_git and not checkout.dirty())
+    with TemporaryDirectory(prefix="template-") as scratch:
+        try:
+            template = clone_template(root, answers.source, Path(scratch))
+        except MissingFault as fault:
+            status.reachable, status.error = False, str(fault)
+            return status
+        status.newest = template.newest()
+        status.behind = template.is_newer(answers.version, status.newest)
+        status.differs = _differs(root, template.render(answers.version, answers.given))
+        status.questions = _questions(template, answers.version, status.newest)
+    return status
+
+
+def _differs(root: Path, rendered: Path) -> dict[str, list[str]]:
+    """The files that are not as the template has them, line ends apart, by owner; missing ones too."""
+    ownership = read_ownership(rendered)
+    found: dict[str, list[str]] = {MANAGED: [], SEEDED: [], OWNED: []}
+    for path in sorted(path for path in rendered.rglob("*") if path.is_file()):
+        name = path.relative_to(rendered).as_posix()
+        if name != ANSWERS and _text(path) != _text(root / name):
+            found[ownership.owner(name)].append(name)
+    return {kind: found[kind] for kind in (MANAGED, SEEDED)}
+
+
+def _questions(template: Template, here: str, there: str) -> dict[str, list[str]]:
+    one, two = template.questions(here), template.questions(there)
+    return {
+        "new": [name for name in two if name not in one],
+        "gone": [name for name in one if name not in two],
+        "changed": [name for name in two if name in one and _meaning(one[name]) != _meaning(two[name])],
+    }
+
+
+def _meaning(question: Mapping[str, Any]) -> list[Any]:
+    return [question.get(key) for key in MEANING]
+
+
+def _text(path: Path) -> bytes | None:
+    return path.read_bytes().replace(b"\r\n", b"\n") if path.is_file() else None
