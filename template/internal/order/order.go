@@ -1,3 +1,5 @@
+// Seeded: written once; an update of the template leaves it to you.
+
 // Package order takes orders and gives them back. It is the example feature: a folder with its types, its rules, its
 // HTTP handlers and its store.
 package order

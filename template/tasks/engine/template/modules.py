@@ -36,19 +36,34 @@ def raise_modules(mine: str, wanted: str) -> str:
 
     What `wanted` has alone is added; `go mod tidy` drops it again where nothing imports it.
     """
-    minimum = requirements(wanted)
+    minimum = {match["path"]: match for _, match in _requirements(wanted)}
     lines = mine.splitlines()
     for number, match in _requirements(mine):
-        least = minimum.pop(match["path"], "")
-        if lower(match["version"], least):
-            lines[number] = f"{match['lead']}{match['path']} {least}{match['rest']}"
+        least = minimum.pop(match["path"], None)
+        if least and lower(match["version"], least["version"]):
+            lines[number] = f"{match['lead']}{match['path']} {least['version']}{match['rest']}"
     text = "\n".join(lines) + "\n"
-    if minimum:
-        text += "\nrequire (\n" + "".join(f"\t{path} {version}\n" for path, version in minimum.items()) + ")\n"
+    for match in minimum.values():
+        text = _insert(text, match["path"], f"{match['path']} {match['version']}{match['rest']}")
     mine_go, wanted_go = GO.search(mine), GO.search(wanted)
     if mine_go and wanted_go and lower(mine_go[1], wanted_go[1]):
         text = GO.sub(wanted_go[0], text, count=1)
     return text
+
+
+def _insert(text: str, path: str, requirement: str) -> str:
+    """Add a requirement where Go keeps its like: direct ones apart from indirect ones, each in order."""
+    indirect = requirement.endswith("// indirect")
+    alike = [
+        (number, match["path"])
+        for number, match in _requirements(text)
+        if match["lead"] == "\t" and match["rest"].endswith("// indirect") == indirect
+    ]
+    if not alike:
+        return f"{text}\nrequire {requirement}\n"
+    lines = text.splitlines()
+    place = next((number for number, other in alike if other > path), alike[-1][0] + 1)
+    return "\n".join([*lines[:place], f"\t{requirement}", *lines[place:]]) + "\n"
 
 
 def rename_module(text: str, former: str, newer: str) -> str:
