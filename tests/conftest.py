@@ -18,6 +18,7 @@ from maintain.rendering import example_answers, make_repository, render, use_tar
 
 from .support import Service, docker
 from .template_versions import Template, make_template
+from .updating import Garage, rendered_once
 
 DOCKER_REQUIRED = os.environ.get("REQUIRE_DOCKER") == "1"
 Render = Callable[..., Path]
@@ -112,3 +113,10 @@ def remove_images(service: str) -> None:
         listed = docker("image", "ls", "--quiet", "--filter", f"label=copier-gin.service={service}").stdout.split()
         if listed:
             docker("image", "rm", "--force", *set(listed))
+
+
+@pytest.fixture(scope="session")
+def garage(template_versions: Template, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Garage]:
+    """Services made from the made-up releases, to be updated in this process."""
+    with rendered_once(tmp_path_factory.mktemp("renderings")):
+        yield Garage(template_versions, tmp_path_factory.mktemp("garage"))

@@ -124,6 +124,7 @@ class Template:
     def _copy(self, commit: str, answers: Mapping[str, Any], folder: Path) -> None:
         from copier import run_copy
         from copier.errors import CopierError
+        from jinja2 import TemplateError
 
         try:
             with warnings.catch_warnings():
@@ -131,8 +132,11 @@ class Template:
                 run_copy(str(self.clone.folder), folder, dict(answers), vcs_ref=commit, defaults=True, quiet=True)
         except ValueError as error:
             raise _answer_fault(self.name(commit), str(error)) from error
-        except CopierError as error:
-            raise Fault(f"version {self.name(commit)} of the template cannot be rendered: {error}") from error
+        except (CopierError, TemplateError, OSError) as error:
+            what = f"version {self.name(commit)} of the template cannot be rendered"
+            raise Fault(
+                what, details=str(error).splitlines()[:8], remedy="mend the template, or take another"
+            ) from error
         _restore_source(folder / ANSWERS, self.source)
 
 
@@ -155,7 +159,8 @@ def _answer_fault(version: str, message: str) -> UsageFault:
     if missing := re.fullmatch(r'Question "(\w+)" is required', message):
         what = f"version {version} of the template asks for {missing[1]}, which has no default"
         return UsageFault(what, remedy=f"give it: --set {missing[1]}=VALUE")
-    return UsageFault(f"version {version} of the template refuses an answer", details=message.splitlines()[:8])
+    what = f"version {version} of the template refuses an answer"
+    return UsageFault(what, details=message.splitlines()[:8], remedy="give another: --set ANSWER=VALUE")
 
 
 def _restore_source(path: Path, source: str) -> None:

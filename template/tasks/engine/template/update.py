@@ -202,7 +202,8 @@ class Updater:
             report.branch = wanted.branch
             step.detail = f"{len(report.added)} added, {len(report.changed)} changed, {len(report.removed)} removed"
         if report.conflicts:
-            report.fail(CONFLICTS_CODE, f"{len(report.conflicts)} files could not be merged")
+            count = len(report.conflicts)
+            report.fail(CONFLICTS_CODE, f"{count} file{'s' if count > 1 else ''} could not be merged")
 
     def _prove(self, report: Report, rendered: Rendered, merged: Merged) -> None:
         modules = [path for path in MODULES if path in merged.files]
