@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +21,7 @@ FORWARDED = ("deploy", "rollback", "status", "logs", "down")
 GROUPS = {
     "Try it": ["demo", *FORWARDED],
     "Judge it": ["test", "lint", "bench"],
-    "Maintain it": ["lock", "stand-ins"],
+    "Maintain it": ["adopt", "lock", "stand-ins"],
 }
 
 
@@ -89,6 +89,27 @@ def stand_ins(c: Context) -> None:
         print(f"{name}={image}")
 
 
+@service_task(
+    iterable=["set_"],
+    help={
+        "folder": "the existing service, a Go module in git",
+        "set": "ANSWER=VALUE, an answer to one of the template's questions; may be given more than once",
+        "source": "the template's address that the service keeps (default: the path of this clone)",
+    },
+)
+def adopt(c: Context, folder: str, set_: Sequence[str] | None = None, source: str = "") -> None:
+    """Bring an existing Gin service under the template: add what it lacks, keep what it has, list what differs."""
+    from maintain.adopt import Adopter
+    from service_tasks.engine.console import Console
+    from service_tasks.engine.template.update import parse_answers
+
+    adopter = Adopter(Path(folder).resolve(), source or str(ROOT), Console(sys.stdout))
+    report = adopter.adopt(parse_answers(set_ or ()))
+    print("\n" + "\n".join(report.lines()))
+    if report.code:
+        leave(report.code, f"error: {report.error}")
+
+
 def _forwarded(name: str) -> Task[Callable[..., Any]]:
     """A service's task under the same name and options, which acts on the example service."""
     original = service_tasks.ns[name]
@@ -105,4 +126,4 @@ def _forwarded(name: str) -> Task[Callable[..., Any]]:
 
 
 command_line.install(GROUPS)
-ns = Collection(demo, test, lint, bench, lock, stand_ins, *(_forwarded(name) for name in FORWARDED))
+ns = Collection(demo, test, lint, bench, adopt, lock, stand_ins, *(_forwarded(name) for name in FORWARDED))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import subprocess
 from collections.abc import Iterator
@@ -16,7 +17,7 @@ from service_tasks.engine.errors import MissingFault, UsageFault
 from service_tasks.engine.template.record import Checkout
 from service_tasks.engine.template.report import CONFLICTS, UNCHANGED, UPDATED
 
-from .support import Service, git
+from .support import ROOT, Service, git
 from .template_versions import DROPPED, RENAMED, Template, commit, replace
 from .updating import OWN_CODE, Garage, Subject, nothing_proved
 
@@ -665,3 +666,18 @@ def test_an_answer_is_given_as_an_assignment(orders: Subject) -> None:
 
     assert done.returncode == 2
     assert "not ANSWER=VALUE" in done.stderr
+
+
+SESSION = re.compile(r"^```shell-session\n\\$ \./inv (.*?)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+
+
+def test_the_documentation_shows_what_an_update_prints(orders: Subject) -> None:
+    """The session in docs/update.md, with the build and the tests; an ellipsis stands for anything."""
+    [(words, shown)] = SESSION.findall((ROOT / "docs" / "update.md").read_text())
+    lines = [re.escape(line).replace("…", ".*") for line in shown.splitlines()]
+    expected = "\n".join(lines).replace("\n.*\n", "\n(?s:.*)\n").removesuffix("\n.*")
+
+    done = invoke(orders, *words.split())
+
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert re.match(expected, done.stdout), done.stdout

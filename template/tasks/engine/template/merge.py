@@ -135,7 +135,8 @@ def make_bench(folder: Path, objects: Path) -> Bench:
     """Make the repository aside; `objects` is the service's store of objects, which it reads."""
     folder.mkdir()
     repository = Repository(folder, aside=True)
-    repository.run("init", "--quiet")
+    repository.run("init", "--quiet", "--template=")
+    (folder / ".git" / "objects" / "info").mkdir(exist_ok=True)
     (folder / ".git" / "objects" / "info" / "alternates").write_text(f"{objects}\n", encoding="utf-8")
     return Bench(repository)
 
