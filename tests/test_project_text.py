@@ -128,7 +128,7 @@ def lines_of_code(source: str) -> int:
 def test_the_bundled_tasks_stay_small() -> None:
     sources = [path.read_text() for path in (ROOT / "template" / "tasks").rglob("*.py")]
 
-    assert sum(map(lines_of_code, sources)) < 5600
+    assert sum(map(lines_of_code, sources)) < 6600
 
 
 @pytest.mark.parametrize("name", ["template/tasks/requirements.txt", "requirements.txt"])

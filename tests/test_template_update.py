@@ -668,7 +668,7 @@ def test_an_answer_is_given_as_an_assignment(orders: Subject) -> None:
     assert "not ANSWER=VALUE" in done.stderr
 
 
-SESSION = re.compile(r"^```shell-session\n\\$ \./inv (.*?)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+SESSION = re.compile(r"^```shell-session\n\$ \./inv (.*?)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 
 def test_the_documentation_shows_what_an_update_prints(orders: Subject) -> None:
