@@ -162,7 +162,10 @@ def test_help_of_deploy_shows_every_option_with_its_explanation(service: Service
     assert "Build, start beside the running release" in done.stdout
 
 
-@pytest.mark.parametrize("task", [name for name in TASKS if name not in ("test", "lint", "env.check", "env.diff")])
+OF_ALL_ENVIRONMENTS = ("test", "lint", "env.check", "env.diff", "template.status", "template.update")
+
+
+@pytest.mark.parametrize("task", [name for name in TASKS if name not in OF_ALL_ENVIRONMENTS])
 def test_a_task_that_acts_on_an_environment_takes_env(task: str) -> None:
     assert "env" in {argument.name for argument in service_tasks.ns[task].get_arguments()}
 

@@ -16,6 +16,7 @@ import pytest
 from service_tasks.engine.errors import MissingFault, UsageFault
 from service_tasks.engine.template.record import Checkout
 from service_tasks.engine.template.report import CONFLICTS, UNCHANGED, UPDATED
+from service_tasks.engine.template.update import Wanted
 
 from .support import ROOT, Service, git
 from .template_versions import DROPPED, RENAMED, Template, commit, replace
@@ -125,10 +126,7 @@ def test_a_branch_is_made_for_the_update(orders: Subject) -> None:
 
 def test_a_dry_run_tells_and_changes_nothing(orders: Subject) -> None:
     before = orders.state()
-    updater = orders.updater()
-    object.__setattr__(updater.runner, "dry", True)
-
-    from service_tasks.engine.template.update import Wanted
+    updater = orders.updater(dry=True)
 
     assert updater.update(Wanted()).added == [NEWER]
     assert orders.state() == before
@@ -359,15 +357,16 @@ def test_another_database_leaves_an_edited_store_and_names_it(garage: Garage) ->
     assert "you changed it" in report.kept["internal/order/sqlite.go"]
 
 
-def test_an_edited_feature_takes_the_changes_of_another_answer(garage: Garage) -> None:
+def test_an_edited_seeded_file_takes_the_changes_of_another_answer(garage: Garage) -> None:
     orders = garage.service("v1.3.0", license="none")
-    orders.write("README.md", f"{orders.text('README.md')}\nOur own chapter.\n".replace("# orders", "# Our orders"))
+    orders.edit("README.md", "# orders\n", "# orders\n\nOur own words.\n")
     orders.commit()
 
     report = orders.update(license="mit")
 
-    assert report.conflicts == {"README.md": report.conflicts["README.md"]} or "MIT" in orders.text("README.md")
-    assert "Our own chapter." in orders.text("README.md")
+    assert report.conflicts == {}
+    assert "Our own words." in orders.text("README.md")
+    assert "MIT, see `LICENSE`." in orders.text("README.md")
     assert orders.path("LICENSE").exists()
 
 
@@ -537,37 +536,47 @@ def test_abort_puts_everything_back_byte_for_byte(garage: Garage) -> None:
     assert not Checkout(orders.folder).folder.exists()
 
 
-@pytest.mark.parametrize("position", range(0, 12, 3))
-def test_an_update_that_was_killed_half_way_is_put_back_or_done_again(
-    garage: Garage, monkeypatch: pytest.MonkeyPatch, position: int
+def kill(orders: Subject, monkeypatch: pytest.MonkeyPatch, writes: int) -> None:
+    """Update on a branch, and end as a kill does after some files were written."""
+    write = Checkout._put
+    done: list[str] = []
+
+    def killed(checkout: Checkout, path: str, *arguments: Any) -> None:
+        if len(done) == writes:
+            raise SystemExit("killed")
+        done.append(path)
+        write(checkout, path, *arguments)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Checkout, "_put", killed)
+        with pytest.raises(SystemExit):
+            orders.update(branch="template")
+
+
+@pytest.mark.parametrize("writes", [0, 3, 6])
+def test_an_update_that_was_killed_half_way_is_put_back(
+    garage: Garage, monkeypatch: pytest.MonkeyPatch, writes: int
 ) -> None:
     orders = busy(garage)
     before = orders.state()
-    writes = Checkout._put
-    done: list[Any] = []
+    kill(orders, monkeypatch, writes)
 
-    def killed(checkout: Checkout, path: str, *arguments: Any) -> None:
-        if len(done) == position:
-            raise SystemExit("killed")
-        done.append(path)
-        writes(checkout, path, *arguments)
+    orders.updater().abort()
 
-    for again in (False, True):
-        done.clear()
-        with monkeypatch.context() as patched:
-            patched.setattr(Checkout, "_put", killed)
-            if position < 9:
-                with pytest.raises(SystemExit):
-                    orders.update(branch="template")
-            else:
-                orders.update(branch="template")
-        if again:
-            if position < 9:
-                assert orders.update().code == 7
-                assert "was put back first" in orders.notes.getvalue()
-        else:
-            orders.updater().abort()
-            assert orders.state() == before
+    assert orders.state() == before
+
+
+@pytest.mark.parametrize("writes", [0, 3, 6])
+def test_an_update_that_was_killed_half_way_is_done_again(
+    garage: Garage, monkeypatch: pytest.MonkeyPatch, writes: int
+) -> None:
+    orders = busy(garage)
+    kill(orders, monkeypatch, writes)
+
+    report = orders.update(branch="template")
+
+    assert "was put back first" in orders.notes.getvalue()
+    assert sorted(report.conflicts) == orders.unmerged() == ["Dockerfile", DROPPED]
 
 
 def test_work_done_after_an_interruption_is_not_put_back_unasked(

@@ -126,6 +126,12 @@ def stayed_so(orders: Subject, report: Report) -> None:
     assert "stop_grace_period: 30s" in orders.text("compose.yaml")
 
 
+def without_sqlite(orders: Subject, report: Report) -> None:
+    """Nothing of the former answer is left: neither a file nor a module."""
+    assert sorted(orders.folder.rglob("*sqlite*")) == []
+    assert "sqlite" not in orders.text("go.mod")
+
+
 STAGING_END = "# --- This service's own variables: add yours below, and describe each in .env.example ---\n"
 CASES = {
     "untouched": Case(untouched=True),
@@ -164,7 +170,7 @@ CASES = {
         own=FEATURE,
         answers={"database": "sqlite"},
         switched={"database": "none"},
-        check=lambda orders, report: sorted(orders.folder.rglob("*sqlite*")) == [],
+        check=without_sqlite,
     ),
 }
 

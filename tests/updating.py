@@ -47,9 +47,9 @@ class Subject:
     folder: Path
     notes: io.StringIO = field(default_factory=io.StringIO)
 
-    def updater(self) -> Updater:
+    def updater(self, dry: bool = False) -> Updater:
         """What updates it."""
-        return Updater("orders", ENVIRONMENTS, Runner(self.folder, False, self.notes), Console(self.notes))
+        return Updater("orders", ENVIRONMENTS, Runner(self.folder, dry, self.notes), Console(self.notes))
 
     def update(self, version: str = "", branch: str = "", **answers: str) -> Report:
         """Update it as the task does."""
