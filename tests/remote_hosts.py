@@ -127,7 +127,7 @@ class ServiceOnHosts(Service):
 
 
 class Registry:
-    """A registry that hosts and this machine reach at the same address of their own: a process each, and one storage."""
+    """A registry that hosts and this machine reach at the same address: a process each, and one storage."""
 
     def __init__(self, folder: Path, port: int, hosts: list[RemoteHost]) -> None:
         self.address = f"127.0.0.1:{port}"
