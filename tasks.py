@@ -13,15 +13,17 @@ from invoke.context import Context
 from invoke.tasks import Task
 
 import service_tasks
+from maintain.words import take_words
 from service_tasks import command_line
-from service_tasks.cli import leave, remainder, service_task
+from service_tasks.cli import JSON, leave, remainder, service_task
 
 ROOT = Path(__file__).resolve().parent
 FORWARDED = ("deploy", "rollback", "status", "logs", "down")
 GROUPS = {
     "Try it": ["demo", *FORWARDED],
     "Judge it": ["test", "lint", "bench"],
-    "Maintain it": ["adopt", "lock", "stand-ins"],
+    "Maintain it": ["lock", "stand-ins", "release"],
+    "Many services": ["adopt", "fleet.status", "fleet.update"],
 }
 
 
@@ -110,6 +112,47 @@ def adopt(c: Context, folder: str, set_: Sequence[str] | None = None, source: st
         leave(report.code, f"error: {report.error}")
 
 
+@service_task(help={"version": "the version, as in 1.2.0 or 1.2.0rc1"})
+def release(c: Context, version: str) -> None:
+    """Check that the template can be released, run the update matrix, and tag it; --dry only looks."""
+    from maintain.release import release as make_release
+
+    make_release(ROOT, version, dry=bool(c.config.run.dry))
+
+
+SERVICES = {"services": "a folder or URL of a service, or a file that lists some; words after the task are the same"}
+JOBS = {"jobs": "how many at once (default: one per processor)"}
+
+
+@service_task(iterable=["services"], help={**SERVICES, **JOBS, **JSON}, name="status")
+def fleet_status(c: Context, services: Sequence[str], jobs: str = "", json: bool = False) -> None:
+    """Show which template version services are on, as in: fleet.status orders billing."""
+    from maintain.fleet import show_fleet
+
+    leave(show_fleet(services, jobs, json))
+
+
+@service_task(
+    iterable=["services"],
+    help={
+        **SERVICES,
+        **JOBS,
+        **JSON,
+        "branch": "the branch to make in each service (default: template-update/VERSION)",
+        "report": "a folder for report.json, summary.md and a text per pull request",
+    },
+    name="update",
+)
+def fleet_update(
+    c: Context, services: Sequence[str], jobs: str = "", branch: str = "", json: bool = False, report: str = ""
+) -> None:
+    """Bring services to the newest template, each on a branch, built and tested; --dry only says what would be."""
+    from maintain.fleet import update_fleet
+    from maintain.fleet_job import Order
+
+    leave(update_fleet(services, jobs, Order(branch, bool(c.config.run.dry)), json, report))
+
+
 def _forwarded(name: str) -> Task[Callable[..., Any]]:
     """A service's task under the same name and options, which acts on the example service."""
     original = service_tasks.ns[name]
@@ -126,4 +169,6 @@ def _forwarded(name: str) -> Task[Callable[..., Any]]:
 
 
 command_line.install(GROUPS)
-ns = Collection(demo, test, lint, bench, adopt, lock, stand_ins, *(_forwarded(name) for name in FORWARDED))
+take_words({"fleet.status": "services", "fleet.update": "services"})
+ns = Collection(demo, test, lint, bench, adopt, lock, stand_ins, release, *(_forwarded(name) for name in FORWARDED))
+ns.add_collection(Collection("fleet", fleet_status, fleet_update))
