@@ -81,6 +81,8 @@ class Job:
     def _status(self, clone: Clone) -> tuple[Result, dict[str, Any], int]:
         self.tell("status")
         status, code = self._document(clone, "template.status", "--json")
+        if not status.get("reachable"):
+            raise MissingFault("the template cannot be reached", where=str(status.get("source")))
         note = "uncommitted changes there are left alone, and are no part of this"
         blank = replace(self._blank(), base=clone.base(), note=note if uncommitted(self.source, self.commands) else "")
         return blank, status, code

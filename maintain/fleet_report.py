@@ -11,7 +11,7 @@ from typing import Any
 
 from service_tasks.engine import update_text
 
-from .fleet_result import Result
+from .fleet_result import CONFLICTS, Result
 from .fleet_table import described
 
 
@@ -33,7 +33,7 @@ def document(results: Sequence[Result], seconds: float, jobs: int) -> dict[str, 
 
 def totals(results: Sequence[Result]) -> str:
     """How many came to which outcome, on one line."""
-    counted = Counter(result.outcome for result in results)
+    counted = Counter("with conflicts" if result.code == CONFLICTS else result.outcome for result in results)
     return ", ".join(f"{count} {outcome}" for outcome, count in counted.most_common())
 
 
@@ -42,7 +42,7 @@ def to_do(results: Sequence[Result]) -> list[str]:
     lines: list[str] = []
     for result in results:
         if result.note or result.code:
-            lines.append(f"{result.name}: {described(result)}" + (f" on {result.branch}" if result.branch else ""))
+            lines.append(f"{result.name}: {described(result, f' on {result.branch}' if result.branch else '')}")
             lines += [f"  {item['path']}: {item['why']}" for item in result.update.get("conflicts") or []]
             error = str(result.update.get("error") or "") if result.code else ""
             lines += [f"  {line}" for line in [*result.note.splitlines(), *error.splitlines()[-8:]]]

@@ -100,11 +100,11 @@ def line(result: Result, console: Console, width: int) -> str:
     return f"{painted} {result.name:<{width}}  {result.seconds:6.1f} s  {described(result)}  {result.versions}".rstrip()
 
 
-def described(result: Result) -> str:
-    """The outcome with what makes it one of many: how many conflicts, and whether an earlier run did it."""
+def described(result: Result, place: str = "") -> str:
+    """The outcome with what makes it one of many: how many conflicts, where, and whether an earlier run did it."""
     count = len(result.update.get("conflicts") or [])
     words = f"conflicts in {count} file{'s' if count > 1 else ''}" if result.code == CONFLICTS else result.outcome
-    return words + (", by an earlier run" if result.continued else "")
+    return words + place + (", by an earlier run" if result.continued else "")
 
 
 def mark(result: Result) -> str:

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from service_tasks.engine.errors import BuildFault, Fault, UsageFault
-from service_tasks.engine.template.versions import newest_release, version_key
+from service_tasks.engine.template.versions import version_key
 
 BRANCH = "main"
 MATRIX = "tests/test_update_matrix.py"
@@ -50,7 +50,8 @@ def release(root: Path, version: str, dry: bool) -> None:
     tag = f"v{version}"
     print(f"{tag}: the number, the work tree and the changelog are in order")
     if dry:
-        print(f"  would: run {MATRIX} over the releases from {supported} on\n  would: tag {_git(root, 'rev-parse', 'HEAD')[:12]}")
+        print(f"  would: run {MATRIX} over the releases from {supported} on")
+        print(f"  would: tag {_git(root, 'rev-parse', 'HEAD')[:12]}")
         return
     _run_matrix(root)
     _git(root, "tag", "--annotate", "--cleanup=whitespace", "--message", message(root, version), tag)

@@ -34,10 +34,16 @@ QUESTIONS: dict[str, Any] = {
 DATABASES = ("postgres", "sqlite", "none")
 RUNTIMES = ("scratch", "alpine", "distroless")
 LICENSES = ("none", "mit", "apache-2.0")
+CI = ("github", "none", "none")
 
-# A Latin square: every pair of choices of two questions is in it.
+# Two Latin squares: every pair of choices of two questions is in them.
 MATRIX = [
-    {"database": database, "runtime": runtime, "license": LICENSES[(row + column) % 3]}
+    {
+        "database": database,
+        "runtime": runtime,
+        "license": LICENSES[(row + column) % 3],
+        "ci": CI[(row + 2 * column) % 3],
+    }
     for row, database in enumerate(DATABASES)
     for column, runtime in enumerate(RUNTIMES)
 ]
@@ -50,6 +56,7 @@ TRACES = {
     ("runtime", "distroless"): r"(?i)distroless",
     ("license", "mit"): r"\bMIT\b",
     ("license", "apache-2.0"): r"(?i)apache",
+    ("ci", "github"): r"\.github/|(?i:workflow)|GitHub Actions",
 }
 WITHOUT_DATABASE = r"(?i)goose|pressly|DATABASE_URL|database/sql|platform/database|migrations/"
 
@@ -211,7 +218,7 @@ def test_a_bad_answer_is_refused_with_the_value_and_the_rule(
     assert not (tmp_path / "service").exists()
 
 
-@pytest.mark.parametrize("name", ["database", "runtime", "license"])
+@pytest.mark.parametrize("name", ["database", "runtime", "license", "ci"])
 def test_a_choice_that_does_not_exist_is_refused_with_the_choices(
     name: str, untracked_template: Path, tmp_path: Path
 ) -> None:
@@ -392,6 +399,7 @@ def test_an_option_that_is_on_is_there(combination: Combination) -> None:
         if answers[question] == choice and (question, choice) != ("license", "none"):
             assert matches(re.compile(words), folder, of_the_service(folder)), choice
     assert (folder / "migrations").exists() == (answers["database"] != "none")
+    assert (folder / ".github").exists() == (answers["ci"] == "github")
 
 
 def test_a_licence_is_written_where_one_was_chosen(combination: Combination) -> None:
