@@ -30,15 +30,15 @@ class Commands:
     _lock: threading.Lock = field(default_factory=threading.Lock)
     _stopped: bool = False
 
-    def run(self, argv: Sequence[str], cwd: Path) -> Outcome:
-        """Run a command that reads nothing; Stopped where the run has ended meanwhile."""
+    def run(self, argv: Sequence[str], cwd: Path, **variables: str) -> Outcome:
+        """Run a command that reads nothing, with variables more; Stopped where the run has ended meanwhile."""
         with self._lock:
             if self._stopped:
                 raise Stopped
             process = subprocess.Popen(
                 argv,
                 cwd=cwd,
-                env=_environment(),
+                env={**_environment(), **variables},
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,

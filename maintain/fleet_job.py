@@ -9,7 +9,9 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from service_tasks.engine.errors import BuildFault, Fault, MissingFault, UsageFault
+from service_tasks.engine.gobuild import TAGS
 from service_tasks.engine.runner import Outcome
+from service_tasks.engine.toolchain import find_go
 
 from .fleet_clone import Clone, checked_out, open_clone, uncommitted
 from .fleet_commands import Commands
@@ -121,12 +123,18 @@ class Job:
         return self._kept(judged(blank, update))
 
     def _checks(self, clone: Clone) -> dict[str, Any]:
-        self.tell("build")
-        built = self.commands.task(clone.folder, "build")
-        self.tell("test")
-        tested = self.commands.task(clone.folder, "test") if built.ok else None
-        words = next((done.tail(20) for done in (built, tested) if done and not done.ok), [])
-        return {"checks": {"build": _state(built), "test": _state(tested)}, "error": "\n".join(words)}
+        """Build and test as an update does."""
+        built = self._go(clone, "build")
+        tested = self._go(clone, "test") if built.ok else None
+        words = next((_told(done) for done in (built, tested) if done and not done.ok), "")
+        return {"checks": {"build": _state(built), "test": _state(tested)}, "error": words}
+
+    def _go(self, clone: Clone, word: str) -> Outcome:
+        self.tell(word)
+        go = find_go()
+        if not go:
+            raise MissingFault("there is no Go here to build and test with", remedy="install Go, and run it again")
+        return self.commands.run([go, word, "-tags", TAGS, "./..."], clone.folder, CGO_ENABLED="0")
 
     def _document(self, clone: Clone, *words: str) -> tuple[dict[str, Any], int]:
         """The JSON that a task of the service prints, and its exit code; Fault where the task could do nothing."""
@@ -155,6 +163,12 @@ def _versions(status: Mapping[str, Any]) -> dict[str, Any]:
     former = status.get("version")
     newer = status.get("newest") if status.get("behind") else former
     return {"service": status.get("service"), "from": former, "to": newer}
+
+
+def _told(done: Outcome) -> str:
+    """The last lines of both outputs: `go test` tells failures on standard output."""
+    lines = [line for line in (done.stdout + done.stderr).splitlines() if line.strip() and not line.startswith("ok ")]
+    return "\n".join(lines[-20:])
 
 
 def _state(done: Outcome | None) -> str:
