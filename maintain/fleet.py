@@ -47,7 +47,7 @@ def _run(words: Sequence[str], jobs: str, json: bool, report: str, do: Callable[
     progress = Progress(sys.stderr if json else sys.stdout, sources)
     start = time.monotonic()
     with progress.shown():
-        results = _all(sources, workers, order, progress, do)
+        results = bring(sources, workers, order, progress, do)
     seconds = time.monotonic() - start
     _tell(progress, results, seconds)
     if report:
@@ -58,10 +58,10 @@ def _run(words: Sequence[str], jobs: str, json: bool, report: str, do: Callable[
     return fleet_report.exit_code(results)
 
 
-def _all(
+def bring(
     sources: Sequence[Source], workers: int, order: Order, progress: Progress, do: Callable[[Job], Result]
 ) -> list[Result]:
-    """Do every service, some at a time, and give the results in the order of the sources."""
+    """Do every source, as many at a time as there are workers, and give the results in their order."""
     commands = Commands()
 
     def one(source: Source) -> Result:

@@ -82,5 +82,10 @@ def recall(source: Source, branch: str, commit: str) -> Result | None:
     return replace(result, name=source.name, continued=True, seconds=0.0)
 
 
+def forget(source: Source) -> None:
+    """Keep nothing of a source."""
+    _record(source).unlink(missing_ok=True)
+
+
 def _record(source: Source) -> Path:
     return state_home() / "fleet" / f"{source.key}.json"

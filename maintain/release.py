@@ -10,11 +10,14 @@ import json
 import re
 import subprocess
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from service_tasks.engine.errors import BuildFault, Fault, UsageFault
-from service_tasks.engine.template.versions import version_key
+from service_tasks.engine.template.versions import lower, version_key
+
+from .fleet_report import to_do
 
 BRANCH = "main"
 MATRIX = "tests/test_update_matrix.py"
@@ -46,14 +49,15 @@ def release(root: Path, version: str, dry: bool) -> None:
         raise UsageFault(f'"{version}" is not a version', remedy="give one as in 1.2.0, or 1.2.0rc1 before a release")
     if faults := [*tag_faults(root, version), *tree_faults(root), *text_faults(root, version)]:
         raise UsageFault(f"{version} cannot be released", details=faults, remedy="mend these, then try again")
-    supported = supported_from(root)
-    tag = f"v{version}"
+    tag, releases = f"v{version}", supported_releases(root)
     print(f"{tag}: the number, the work tree and the changelog are in order")
     if dry:
-        print(f"  would: run {MATRIX} over the releases from {supported} on")
+        print(f"  would: run {MATRIX}")
+        print(f"  would: update a service of each supported release: {', '.join(releases) or 'there is none yet'}")
         print(f"  would: tag {_git(root, 'rev-parse', 'HEAD')[:12]}")
         return
     _run_matrix(root)
+    _replay(root, tag, releases)
     _git(root, "tag", "--annotate", "--cleanup=whitespace", "--message", message(root, version), tag)
     print(f"Tagged {tag}. It is here alone until you publish it:  git push origin {tag}")
 
@@ -63,15 +67,20 @@ def supported_from(root: Path) -> str:
     return str(json.loads((root / SUPPORTED).read_text(encoding="utf-8"))["supported_from"])
 
 
+def supported_releases(root: Path) -> list[str]:
+    """The tags of the releases, candidates left out, that services may be on; oldest first."""
+    oldest = supported_from(root)
+    keys = {tag: key for tag in _git(root, "tag", "--list").splitlines() if (key := version_key(tag)) and key[1]}
+    return sorted((tag for tag in keys if not lower(tag, oldest)), key=lambda tag: keys[tag])
+
+
 def tag_faults(root: Path, version: str) -> list[str]:
     """What is wrong with the number: taken, or not newer than the newest tag."""
     tags = [tag for tag in _git(root, "tag", "--list").splitlines() if version_key(tag)]
     if f"v{version}" in tags:
         return [f"the tag v{version} is there already, and tags stay where they are"]
-    newest = max(tags, key=lambda tag: version_key(tag) or (), default="")
-    if newest and (version_key(version) or ()) < (version_key(newest) or ()):
-        return [f"{version} does not come after {newest}"]
-    return []
+    newer = [tag for tag in tags if lower(version, tag)]
+    return [f"{version} does not come after {', '.join(newer)}"] if newer else []
 
 
 def tree_faults(root: Path) -> list[str]:
@@ -121,10 +130,22 @@ def message(root: Path, version: str) -> str:
 
 
 def _run_matrix(root: Path) -> None:
-    print(f"Updating services from every supported release ({MATRIX})", flush=True)
+    print(f"Updating what people have made of services ({MATRIX})", flush=True)
     done = subprocess.run([sys.executable, "-m", "pytest", "-q", MATRIX], cwd=root, check=False)
     if done.returncode:
         raise BuildFault("a service cannot be updated to this version", where=MATRIX, remedy="mend what fails above")
+
+
+def _replay(root: Path, tag: str, releases: Sequence[str]) -> None:
+    from .replay import replay
+
+    print(f"Updating a service of each supported release to {tag}", flush=True)
+    if failed := [result for result in replay(root, tag, releases) if result.code]:
+        raise BuildFault(
+            f"services of {', '.join(result.name for result in failed)} cannot be updated to {tag}",
+            details=to_do(failed),
+            remedy=f"mend the template, or give that release up in {SUPPORTED} and say so in CHANGELOG.md",
+        )
 
 
 def _git(root: Path, *words: str) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -12,11 +11,12 @@ import yaml
 
 from maintain import release as releases
 from maintain.release import release, supported_from
+from maintain.replay import replay
 from service_tasks.engine.errors import BuildFault, UsageFault
 from service_tasks.engine.template.versions import version_key
 
 from .support import ROOT, git
-from .template_versions import commit
+from .template_versions import Template, commit, make_template
 
 CHANGELOG = """# Changelog
 
@@ -48,7 +48,7 @@ def repository(tmp_path: Path) -> Path:
     folder = tmp_path / "template"
     (folder / "maintain").mkdir(parents=True)
     (folder / "tests").mkdir()
-    shutil.copy(ROOT / releases.SUPPORTED, folder / "maintain")
+    (folder / releases.SUPPORTED).write_text('{"supported_from": "1.2.0"}')
     (folder / "CHANGELOG.md").write_text(CHANGELOG)
     (folder / "pyproject.toml").write_text('[project]\nversion = "1.2.0"\n')
     (folder / releases.MATRIX).write_text(MATRIX)
@@ -205,6 +205,31 @@ def test_an_update_that_does_not_hold_leaves_no_tag(repository: Path, write: Wri
         release(repository, "1.2.0", dry=False)
 
     assert tags(repository) == ["v1.1.0"]
+
+
+@pytest.fixture(scope="module")
+def template(tmp_path_factory: pytest.TempPathFactory) -> Template:
+    """The template itself, with earlier releases, the last but one of which is the oldest that is supported."""
+    template = make_template(tmp_path_factory.mktemp("template") / "copier-gin")
+    (template.folder / releases.SUPPORTED).write_text('{"supported_from": "1.2.0"}')
+    commit(template.folder)
+    return template
+
+
+def test_services_of_the_supported_releases_are_updated_before_anything_is_tagged(
+    template: Template, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    supported = releases.supported_releases(template.folder)
+
+    results = replay(template.folder, "v1.4.0", supported[:1])
+
+    assert supported == ["v1.2.0", "v1.3.0"]
+    assert [(result.name, result.outcome, result.update["to"]) for result in results] == [
+        ("v1.2.0", "updated", "v1.4.0")
+    ]
+    assert "v1.4.0" not in tags(template.folder)
+    assert list((tmp_path / "state").rglob("*.json")) == []
 
 
 # --- What releases and bots rely on ---------------------------------------------------------------
