@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+from service_tasks.engine import update_text
 from service_tasks.engine.errors import BuildFault, Fault, MissingFault, UsageFault
 from service_tasks.engine.gobuild import TAGS
 from service_tasks.engine.runner import Outcome
@@ -95,7 +96,7 @@ class Job:
         before = clone.head("HEAD")
         self.tell("update")
         update, code = self._document(clone, "template.update", "--json")
-        clone.commit(f"Update the template to {update.get('to')}")
+        clone.commit(_message(update))
         commit = clone.head("HEAD")
         if commit == before:
             return judged(replace(blank, branch=""), update, code)
@@ -163,6 +164,12 @@ def _versions(status: Mapping[str, Any]) -> dict[str, Any]:
     former = status.get("version")
     newer = status.get("newest") if status.get("behind") else former
     return {"service": status.get("service"), "from": former, "to": newer}
+
+
+def _message(update: Mapping[str, Any]) -> str:
+    """The commit's message: it names the conflicts, as those without marks show nowhere else on the branch."""
+    conflicts = [f"  {item['path']}: {item['why']}" for item in update.get("conflicts") or []]
+    return "\n".join([update_text.title(update), *(["", "Conflicts:", *conflicts] if conflicts else [])])
 
 
 def _told(done: Outcome) -> str:

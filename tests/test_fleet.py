@@ -138,8 +138,39 @@ def before(fleet: Fleet) -> dict[str, Any]:
     }
 
 
+def interrupted(fleet: Fleet, name: str, sign: signal.Signals) -> subprocess.Popen[str]:
+    """A run that gets a signal while a clone is worked on."""
+    run = subprocess.Popen(
+        fleet.command("fleet.update", name),
+        cwd=fleet.folder,
+        env=fleet.environment(),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    wait_for(lambda: bool(fleet.clones()) or run.poll() is not None)
+    run.send_signal(sign)
+    run.wait(timeout=30)
+    return run
+
+
+def wait_for(condition: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 60
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
 @pytest.fixture(scope="module")
-def first(fleet: Fleet, before: dict[str, Any]) -> subprocess.CompletedProcess[str]:
+def killed(fleet: Fleet, before: dict[str, Any]) -> list[str]:
+    """The branches that a service has after a run over it was killed."""
+    assert interrupted(fleet, "worked-on", signal.SIGKILL).returncode == -signal.SIGKILL
+    assert fleet.clones()
+    return fleet.branches("worked-on")
+
+
+@pytest.fixture(scope="module")
+def first(fleet: Fleet, killed: list[str]) -> subprocess.CompletedProcess[str]:
     """The run: folders, a URL and a file that lists the others."""
     url = f"file://{fleet.folder / 'remote.git'}"
     return fleet.run("fleet.update", "worked-on", url, "services.txt", "--jobs=2", "--json", "--report=report")
@@ -203,6 +234,7 @@ def test_a_conflict_is_on_the_branch_and_named(fleet: Fleet, document: dict[str,
     text = git(fleet.folder / "disputed", "show", f"{BRANCH}:Dockerfile")
     assert "<<<<<<< " in text
     assert "EXPOSE 8081" in text
+    assert "Dockerfile: " in git(fleet.folder / "disputed", "log", "-1", "--format=%b", BRANCH)
     assert "<<<<<<< " not in (fleet.folder / "disputed" / "Dockerfile").read_text()
 
 
@@ -226,6 +258,14 @@ def test_every_branch_has_the_text_of_its_pull_request(fleet: Fleet, document: d
 
     assert texts == {result["name"] for result in document["services"] if result["commit"]}
     assert "One file has conflicts" in (fleet.folder / "report" / "disputed.md").read_text()
+
+
+def test_a_killed_run_left_nothing_in_the_service_and_this_one_made_up_for_it(
+    fleet: Fleet, killed: list[str], document: dict[str, Any]
+) -> None:
+    assert killed == ["feature", "main"]
+    assert fleet.branches("worked-on") == ["feature", "main", BRANCH]
+    assert fleet.clones() == []
 
 
 # --- Running again --------------------------------------------------------------------------------
@@ -274,42 +314,8 @@ def test_a_build_that_failed_is_tried_again(second: dict[str, Any]) -> None:
     assert (second["services"][2]["outcome"], second["services"][2]["code"]) == ("build failed", 4)
 
 
-def interrupted(fleet: Fleet, sign: signal.Signals) -> subprocess.Popen[str]:
-    """A run that gets a signal while a clone is worked on."""
-    run = subprocess.Popen(
-        fleet.command("fleet.update", "orders"),
-        cwd=fleet.folder,
-        env=fleet.environment(),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    wait_for(lambda: bool(fleet.clones()) or run.poll() is not None)
-    run.send_signal(sign)
-    run.wait(timeout=30)
-    return run
-
-
-def wait_for(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 60
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
-
-
-def test_a_killed_run_leaves_nothing_in_the_service_and_the_next_one_makes_up_for_it(one: Fleet) -> None:
-    assert interrupted(one, signal.SIGKILL).returncode == -signal.SIGKILL
-    assert one.branches("orders") == ["main"]
-
-    done = one.run("fleet.update", "orders")
-
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert one.branches("orders") == ["main", BRANCH]
-    assert one.clones() == []
-
-
 def test_ctrl_c_ends_all_and_leaves_nothing(one: Fleet) -> None:
-    run = interrupted(one, signal.SIGINT)
+    run = interrupted(one, "orders", signal.SIGINT)
 
     assert run.returncode == 130
     assert run.stderr and "Traceback" not in run.stderr.read()

@@ -48,7 +48,7 @@ def _conflicts(update: Mapping[str, Any]) -> str:
     count = "One file has" if len(conflicts) == 1 else f"{len(conflicts)} files have"
     warning = (
         "The template and this service have changed the same things. The files are committed with both sides "
-        "between `<<<<<<<` and `>>>>>>>`: **do not merge this before those marks are gone.**"
+        "between `<<<<<<<` and `>>>>>>>`, or as the reason says: **do not merge this before they are resolved.**"
     )
     return "\n\n".join(
         [
@@ -57,7 +57,7 @@ def _conflicts(update: Mapping[str, Any]) -> str:
             _rows(("file", "why"), _cells(conflicts, "path", "why")),
             "```\n"
             + (f"git fetch && git switch {branch}\n" if branch else "")
-            + "# keep what is right of both sides in each file, and remove the marks\n"
+            + "# keep what is right of both sides in each file, and remove the marks; git show tells what changed\n"
             + "./inv lint && ./inv test\ngit commit --all && git push\n```",
         ]
     )
