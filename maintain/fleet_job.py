@@ -85,7 +85,11 @@ class Job:
         self.tell("status")
         status, code = self._document(clone, "template.status", "--json")
         if not status.get("reachable"):
-            raise MissingFault("the template cannot be reached", where=str(status.get("source")))
+            raise MissingFault(
+                "the template cannot be reached",
+                where=str(status.get("source")),
+                remedy="see that its address is right, and that you may read it",
+            )
         note = "uncommitted changes there are left alone, and are no part of this"
         blank = replace(self._blank(), base=clone.base(), note=note if uncommitted(self.source, self.commands) else "")
         return blank, status, code

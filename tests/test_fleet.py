@@ -6,6 +6,7 @@ import fcntl
 import io
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -350,40 +351,35 @@ def test_status_tells_who_is_behind_and_changes_nothing(one: Fleet) -> None:
     assert names_and_contents(one.folder) == before
 
 
-def test_a_branch_that_is_checked_out_is_refused(one: Fleet) -> None:
-    git(one.folder / "orders", "switch", "--quiet", "--create", "mine")
-
-    done = one.run("fleet.update", "orders", "--branch=mine")
-
-    assert done.returncode == 2
-    assert "mine is checked out there" in done.stdout
-
-
-def test_a_service_that_another_run_works_on_is_left_to_it(one: Fleet) -> None:
-    source = Source("orders", str(one.folder / "orders"))
-    lock = one.home / "cache" / "copier-gin" / "fleet" / f"{source.key}.lock"
+@pytest.fixture(scope="module")
+def refused(seed: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, Any]]:
+    """Three services that cannot be updated, each for another reason: the branch, another run, the template."""
+    fleet = make_fleet(tmp_path_factory.mktemp("refused"), seed, "on-it", "held", "orphan")
+    git(fleet.folder / "on-it", "switch", "--quiet", "--create", "mine")
+    answers = fleet.folder / "orphan" / ".copier-answers.yml"
+    answers.write_text(re.sub(r"_src_path: .*", "_src_path: /nowhere/copier-gin", answers.read_text()))
+    commit(fleet.folder / "orphan")
+    lock = fleet.home / "cache" / "copier-gin" / "fleet" / f"{Source('held', str(fleet.folder / 'held')).key}.lock"
     lock.parent.mkdir(parents=True)
     with lock.open("a") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
-        done = one.run("fleet.update", "orders")
+        done = fleet.run("fleet.update", "on-it", "held", "orphan", "--branch=mine", "--json")
+    assert done.returncode == 6, done.stderr
+    return {result["name"]: result for result in json.loads(done.stdout)["services"]}
 
-    assert done.returncode == 6
-    assert "another run works on it" in done.stdout
 
-
-def test_a_service_whose_template_is_gone_fails_alone(one: Fleet) -> None:
-    answers = one.folder / "orders" / ".copier-answers.yml"
-    lines = [
-        "_src_path: /nowhere/copier-gin" if "_src_path" in line else line for line in answers.read_text().splitlines()
-    ]
-    answers.write_text("\n".join(lines) + "\n")
-    commit(one.folder / "orders")
-
-    done = one.run("fleet.update", "orders")
-
-    assert done.returncode == 3
-    assert "the template cannot be reached" in done.stdout
-    assert "/nowhere/copier-gin" in done.stdout
+@pytest.mark.parametrize(
+    ("name", "code", "told"),
+    [
+        ("on-it", 2, "mine is checked out there"),
+        ("held", 6, "another run works on it"),
+        ("orphan", 3, "the template cannot be reached\n  where: /nowhere/copier-gin"),
+    ],
+)
+def test_what_cannot_be_updated_says_why(refused: dict[str, dict[str, Any]], name: str, code: int, told: str) -> None:
+    assert refused[name]["code"] == code
+    assert told in refused[name]["note"]
+    assert "what to do: " in refused[name]["note"]
 
 
 # --- The words on the command line ----------------------------------------------------------------
