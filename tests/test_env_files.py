@@ -597,7 +597,7 @@ def test_show_says_where_each_value_comes_from(service: Service) -> None:
     rows = {line.split()[0]: line.split() for line in service.invoke("env.show", "--env=staging").stdout.splitlines()}
 
     assert rows["DATABASE_PASSWORD"] == ["DATABASE_PASSWORD", MASK, ".env.staging.local:1"]
-    assert rows["APP_ENV"][1:] == ["staging", ".env.staging:3"]
+    assert rows["APP_ENV"][1:] == ["staging", ".env.staging:4"]
     assert rows["ADMIN_PORT"][1:] == ["9090", "default"]
 
 
