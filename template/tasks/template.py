@@ -85,7 +85,12 @@ def _tell(report: Report) -> None:
     print()
     for line in report.lines():
         print(line)
-    print(f"\n{report.service} went from {report.former} to {report.newer} of its template. Next steps:")
+    moved = (
+        f"went from {report.former} to {report.newer}"
+        if report.newer != report.former
+        else f"has other answers at {report.newer}"
+    )
+    print(f"\n{report.service} {moved} of its template. Next steps:")
     for step in _next_steps(report):
         print(f"  {step}")
 

@@ -58,5 +58,7 @@ class Prover:
 
 def _told(what: str, done: Outcome) -> str:
     """What failed, with the last lines of both outputs: `go test` tells failures on standard output."""
-    lines = [line for line in (done.stdout + done.stderr).splitlines() if line.strip() and not line.startswith("ok ")]
+    lines = [
+        line for line in (done.stdout + done.stderr).splitlines() if line.strip() and not line.startswith(("ok ", "?"))
+    ]
     return "\n".join([what, *(f"  {line}" for line in lines[-20:])])
