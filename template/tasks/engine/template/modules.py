@@ -6,10 +6,11 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from .versions import lower
+from .versions import Key, lower, version_key
 
 LINE = re.compile(r"^(?P<lead>\s*(?:require\s+)?)(?P<path>[^\s()/][^\s()]*)\s+(?P<version>v\S+)(?P<rest>.*)$")
 GO = re.compile(r"^go (\S+)$", re.MULTILINE)
+NO_VERSION: Key = ((0, 0, 0), False, ())
 MODULE = re.compile(r"^module (\S+)$", re.MULTILINE)
 
 
@@ -74,7 +75,15 @@ def rename_module(text: str, former: str, newer: str) -> str:
 
 def unite_sums(mine: str, wanted: str) -> str:
     """All lines of two go.sum files, in the order that Go writes."""
-    return "".join(sorted({f"{line}\n" for line in [*mine.splitlines(), *wanted.splitlines()] if line.strip()}))
+    lines = {line for line in [*mine.splitlines(), *wanted.splitlines()] if line.strip()}
+    return "".join(f"{line}\n" for line in sorted(lines, key=_place_of_sum))
+
+
+def _place_of_sum(line: str) -> tuple[str, Key, str, str]:
+    """Go orders go.sum by module, then version, and a module's own files before its go.mod."""
+    path, _, rest = line.partition(" ")
+    version, _, file = rest.partition(" ")[0].partition("/")
+    return path, version_key(version) or NO_VERSION, file, line
 
 
 def raised(before: str, after: str, wanted: Mapping[str, str]) -> list[Raise]:
