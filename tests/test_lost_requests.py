@@ -5,7 +5,6 @@ from __future__ import annotations
 import http.client
 import json
 import subprocess
-import threading
 from collections.abc import Callable
 from pathlib import Path
 
@@ -15,7 +14,7 @@ from bench.load_client import Load, find_go
 from bench.routes import HOLD, LEVEL
 
 from .support import Service, docker, git
-from .switches import CONNECTIONS, deployed, invoke, orders_in_database, release, switch_under_load
+from .switches import CONNECTIONS, deployed, invoke, orders_in_database, release, switch_under_load, wait_for
 
 pytestmark = pytest.mark.slow
 
@@ -51,16 +50,6 @@ def answered(service: Service) -> str:
     """The log level of whoever answers now."""
     answer = service.get(LEVEL)
     return str(answer.body) if answer.status == 200 else f"status {answer.status}"
-
-
-def wait_for(true: Callable[[], bool]) -> None:
-    """Return as soon as it is true; the bound is for a test that hangs."""
-    pause = threading.Event()
-    for _ in range(1200):
-        if true():
-            return
-        pause.wait(0.05)
-    raise AssertionError("it did not come true within a minute")
 
 
 @pytest.mark.docker

@@ -127,6 +127,14 @@ def test_haproxy_validates_a_configuration_as_its_own_user(images: dict[str, str
     assert docker(*run, edge, "-c", "-f", "/usr/local/etc/haproxy/haproxy.cfg").returncode == 1
 
 
+def test_caddy_starts_read_only_where_it_may_bind_low_ports_and_only_there(images: dict[str, str]) -> None:
+    caddy = stand_ins.examples_present()["CADDY_IMAGE"]
+    run = ["run", "--rm", "--read-only", "--cap-drop=ALL", "--security-opt=no-new-privileges"]
+
+    assert docker(*run, "--cap-add=NET_BIND_SERVICE", caddy, "caddy", "version").returncode == 0
+    assert "operation not permitted" in docker(*run, caddy, "caddy", "version").stderr
+
+
 def test_the_builder_has_this_machines_go_at_the_official_place(images: dict[str, str]) -> None:
     told = docker("run", "--rm", images["GO_IMAGE"], "go", "env", "GOROOT", "GOTOOLCHAIN", "GOPATH")
     assert told.stdout.split() == ["/usr/local/go", "local", "/go"]

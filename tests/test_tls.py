@@ -8,7 +8,7 @@ import re
 import socket
 import ssl
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -17,7 +17,7 @@ from maintain.tls_example import ROOT_CERTIFICATE, caddy_image, read_example
 
 from .conftest import DOCKER_REQUIRED, free_port
 from .support import ROOT, Service, docker
-from .switches import deployed, invoke, orders_in_database, switch_under_load
+from .switches import deployed, invoke, orders_in_database, switch_under_load, wait_for
 
 EXAMPLE = read_example()
 SCHEME = "/scheme"
@@ -40,12 +40,12 @@ class Site:
         command = ("--service=tls", "--", "cat", ROOT_CERTIFICATE)
         return self.service.invoke("exec", "--env=staging", *command).stdout
 
-    def connect(self, authority: str, *protocols: str) -> ssl.SSLSocket:
+    def connect(self, authority: str, *protocols: str, name: str = "localhost") -> ssl.SSLSocket:
         """A connection to a site that the authority vouches for."""
         context = ssl.create_default_context(cadata=authority)
         context.set_alpn_protocols(list(protocols))
         plain = socket.create_connection(("127.0.0.1", self.https), timeout=10)
-        return context.wrap_socket(plain, server_hostname="localhost")
+        return context.wrap_socket(plain, server_hostname=name)
 
     def get(self, authority: str, path: str, **headers: str) -> tuple[int, str]:
         """Status and body of a GET over HTTPS."""
@@ -161,6 +161,55 @@ def test_a_certificate_of_ones_own_comes_from_secret_files(site: Site, tmp_path:
     assert site.get(certificate, "/readyz")[0] == 200
     with site.connect(certificate, "h2") as connection:
         assert connection.getpeercert(binary_form=True) == ssl.PEM_cert_to_DER_cert(certificate)
+
+
+AUTHORITY = """\
+{
+	admin off
+	skip_install_trust
+}
+ca.test {
+	tls internal
+	acme_server
+}
+"""
+"""Caddy as a public authority would be: it gives a certificate to whoever answers at a name."""
+
+
+@pytest.fixture
+def authority(site: Site, caddy: str, tmp_path: Path) -> Iterator[str]:
+    """The certificate of an authority that speaks ACME, in the network of the site."""
+    name = site.container("ca")
+    (tmp_path / "Caddyfile").write_text(AUTHORITY)
+    place = (f"--network={site.service.folder.name}-staging_front", "--network-alias=ca.test")
+    mount = f"--volume={tmp_path}:/etc/caddy:ro"
+    assert docker("run", "--detach", "--name", name, *place, mount, caddy).returncode == 0
+    wait_for(lambda: docker("exec", name, "cat", ROOT_CERTIFICATE).returncode == 0)
+    yield docker("exec", name, "cat", ROOT_CERTIFICATE).stdout
+    docker("rm", "--force", "--volumes", name)
+
+
+@pytest.mark.docker
+def test_a_sites_certificate_is_issued_over_acme_without_a_line_for_it(site: Site, authority: str) -> None:
+    service = site.service
+    (service.folder / "tls" / "ca.crt").write_text(authority)
+    # All that differs from a public site: which authority it is, and that this one finds the name.
+    settings = "{\n\tacme_ca https://ca.test/acme/local/directory\n\tacme_ca_root /ca.crt\n"
+    override = EXAMPLE.override.replace("networks: [front]", "networks: {front: {aliases: [site.test]}}", 1)
+    override = override.replace('["tls:/data"]', '["tls:/data", "./tls/ca.crt:/ca.crt:ro"]')
+    EXAMPLE.write(service.folder, "", override, EXAMPLE.caddyfile.replace("{\n", settings, 1))
+    service.set_local(EDGE_SITE="site.test")
+
+    service.deploy()
+
+    def answers() -> bool:
+        try:
+            with site.connect(authority, "h2", name="site.test") as connection:
+                return connection.selected_alpn_protocol() == "h2"
+        except ssl.SSLError:
+            return False
+
+    wait_for(answers)
 
 
 def make_certificate(folder: Path) -> str:
