@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import signal
 import sys
 import time
 from collections.abc import Callable, Sequence
@@ -45,6 +46,7 @@ def read_jobs(text: str) -> int:
 def _run(words: Sequence[str], jobs: str, json: bool, report: str, do: Callable[[Job], Result], order: Order) -> int:
     sources, workers = read_sources(words, Path.cwd()), read_jobs(jobs)
     progress = Progress(sys.stderr if json else sys.stdout, sources)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # a cancelled CI job ends its commands as Ctrl-C does
     start = time.monotonic()
     with progress.shown():
         results = bring(sources, workers, order, progress, do)

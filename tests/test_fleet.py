@@ -316,8 +316,9 @@ def test_a_build_that_failed_is_tried_again(second: dict[str, Any]) -> None:
     assert (second["services"][2]["outcome"], second["services"][2]["code"]) == ("build failed", 4)
 
 
-def test_ctrl_c_ends_all_and_leaves_nothing(one: Fleet) -> None:
-    run = interrupted(one, "orders", signal.SIGINT)
+@pytest.mark.parametrize("sign", [signal.SIGINT, signal.SIGTERM])
+def test_ctrl_c_and_a_cancelled_job_end_all_and_leave_nothing(one: Fleet, sign: signal.Signals) -> None:
+    run = interrupted(one, "orders", sign)
 
     assert run.returncode == 130
     assert run.stderr and "Traceback" not in run.stderr.read()
