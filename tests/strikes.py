@@ -138,3 +138,8 @@ def status_level(service: Service) -> str:
 def left_over(folder: Path) -> list[str]:
     """Drafts of files that were never finished."""
     return [str(path) for path in folder.rglob(".*.[0-9]*")]
+
+
+def slot_states(service: Service) -> list[str]:
+    """What both slots are in, sorted."""
+    return sorted(slot["state"] for slot in service.status()["slots"])

@@ -107,7 +107,8 @@ class ComposeProject:
         secrets = {"type": "volume", "source": "release", "target": SECRETS, "read_only": True}
         mounted = {**service, "volumes": [{**secrets, "volume": {"nocopy": True}}]}
         labels = {**self.labels(), "copier-gin.release": release, "copier-gin.slot": slot}
-        services = {f"app-{slot}": {**mounted, "labels": labels}}
+        # The tasks let it come back with the engine once it serves.
+        services = {f"app-{slot}": {**mounted, "labels": labels, "restart": "no"}}
         if self.settings.database != "none":
             services["migrate"] = mounted
         volumes = {"release": {"name": volume, "external": True}}

@@ -15,11 +15,12 @@ from typing import Any
 from .configuration import Configuration
 from .console import Console
 from .errors import DeployFault, Fault
+from .failures import explained
 from .hooks import Hooks
 from .interruption import undisturbed
 from .releases import Deployment, Release, new_release
 from .source import BuildInfo
-from .switching import Switcher, explained
+from .switching import Switcher
 
 UNCHANGED = "unchanged"
 
@@ -80,6 +81,9 @@ class Deployer:
             self._look()
             serving = [switcher.serving(artefact, fingerprint) for switcher in self.switchers]
             wanted = [switcher for switcher, found in zip(self.switchers, serving, strict=True) if found is None]
+            for switcher, found in zip(self.switchers, serving, strict=True):
+                if found:
+                    switcher.tidy()
             if not wanted and serving[0]:
                 self.console.report("outcome", outcome=UNCHANGED, **facts)
                 return Result(UNCHANGED, serving[0], first.url, dict(self.console.seconds))
@@ -120,6 +124,7 @@ class Deployer:
     def _look(self) -> None:
         for switcher in self.switchers:
             switcher.look()
+            switcher.close_records()
 
     def _build(self, info: BuildInfo) -> str:
         target = self.switchers[0].target

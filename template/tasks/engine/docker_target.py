@@ -13,10 +13,11 @@ from . import gobuild, image
 from .compose import ComposeProject
 from .docker_engine import Engine
 from .docker_releases import DockerReleases
+from .docker_slots import live_of, slot_state
 from .edge import ASK, SLOTS, Edge
 from .engine_lock import engine_lock
 from .errors import DeployFault
-from .health import HealthWatch
+from .health import HealthWatch, fault_of
 from .lock import Lease
 from .place import Place
 from .preflight import check_stack
@@ -100,39 +101,11 @@ class DockerTarget(Target):
     def slots(self) -> list[SlotState]:
         """Both slots: what the engine says of their containers and the edge of their traffic."""
         traffic = self._edge().traffic() if self.stack.running("edge") else {}
-        states = []
-        for slot in SLOTS:
-            container = self._container(slot)
-            if container is None:
-                states.append(SlotState(slot, "empty"))
-                continue
-            running = container.status == "running"
-            health = (container.attrs["State"].get("Health") or {}).get("Status", "")
-            seen = traffic.get(slot) if running else None
-            states.append(
-                SlotState(
-                    slot,
-                    "running" if running else "stopped",
-                    health=health if running else "",
-                    traffic=seen.state if seen else "",
-                    in_flight=seen.in_flight if seen else 0,
-                    release=container.labels.get("copier-gin.release", ""),
-                )
-            )
-        return states
+        return [slot_state(slot, self._container(slot), traffic.get(slot)) for slot in SLOTS]
 
     def live_slot(self) -> str:
-        """The slot that requests go to.
-
-        That is the one which the edge serves; while none is ready, as without a database, or both are, as after a
-        deploy that was killed, it is the running one whose release was recorded last.
-        """
-        recorded = {deployment.release.id: deployment.at for deployment in good(self.releases.read())}
-        running = [state for state in self.slots() if state.state == "running"]
-        serving = [state for state in running if state.traffic.startswith("UP")]
-        candidates = serving or [state for state in running if state.release in recorded]
-        live = max(candidates, key=lambda state: recorded.get(state.release, ""), default=None)
-        return live.slot if live else ""
+        """The slot that requests go to."""
+        return live_of(self.slots(), {each.release.id: each.at for each in good(self.releases.read())})
 
     # --- The steps of a deploy -----------------------------------------------------------------
 
@@ -224,6 +197,10 @@ class DockerTarget(Target):
         """Let the new slot in, and once the edge serves it, give the former one no new requests."""
         self.runner.act(f"send requests to app-{slot}", lambda: self._admit(slot, former))
 
+    def settle(self, slot: str, former: str) -> None:
+        """The engine starts again only what serves: after a power cut nothing else may answer."""
+        self.runner.act(f"let app-{slot} come back with the engine", lambda: self._settle(slot, former))
+
     def serves(self, slot: str) -> bool:
         """Whether the slot's container has not crashed since its start, and the edge finds it healthy."""
         container = self.stack.require(f"app-{slot}")
@@ -249,9 +226,9 @@ class DockerTarget(Target):
         if self.stack.running("edge"):
             edge = self._edge()
             if former:
-                edge.admit(former)
-            if former and edge.traffic()[slot].serving:
+                edge.switch(former, slot)
                 edge.wait_serving(former, ADMIT_SECONDS)
+                self._come_back(former, True)
             edge.hold(slot)
         container = self._container(slot)
         if container is not None and container.status in ("running", "restarting", "created"):
@@ -291,11 +268,21 @@ class DockerTarget(Target):
 
     def _admit(self, slot: str, former: str) -> None:
         edge = self._edge()
-        edge.admit(slot)
-        if not edge.wait_serving(slot, ADMIT_SECONDS):
-            raise DeployFault(f"the edge does not find app-{slot} healthy", details=[str(edge.traffic()[slot])])
+        if not edge.traffic()[slot].serving:
+            edge.probe(slot)
+            if not edge.wait_found(slot, ADMIT_SECONDS):
+                raise fault_of(self.stack.require(f"app-{slot}"), "is not found healthy by the edge")
+        edge.switch(slot, former if former != slot else "")
+
+    def _settle(self, slot: str, former: str) -> None:
+        self._come_back(slot, True)
         if former and former != slot:
-            edge.drain(former)
+            self._come_back(former, False)
+
+    def _come_back(self, slot: str, wanted: bool) -> None:
+        container = self._container(slot)
+        if container is not None:
+            container.update(restart_policy={"Name": "unless-stopped" if wanted else "no", "MaximumRetryCount": 0})
 
     def _edge(self) -> Edge:
         container = self.stack.require("edge")

@@ -30,6 +30,7 @@ IMAGE = "copier-gin-lock"
 EMPTY_ARCHIVE = bytes(1024)
 HOLDER = "copier-gin.lock"
 RENEWED = "renewed"
+REMOVED = "the deploy lock was removed, or taken over by another deploy"
 
 
 @contextmanager
@@ -83,7 +84,14 @@ class _EngineLock(Lease):
         return f"{_holder_of(other) or 'an unknown holder'}; lock {self._name}" if other else self._name
 
     def require(self) -> None:
-        """LockedFault where the lease was not renewed in time, or somebody removed the lock."""
+        """LockedFault where the lease was not renewed in time, or somebody removed the lock, even just now."""
+        from docker.errors import NotFound
+
+        with suppress(OSError):
+            try:
+                self._renew()
+            except NotFound:
+                self._lost = REMOVED
         if self._lost:
             raise LockedFault(self._lost, where=self._name, remedy="look at status, and deploy again")
 
@@ -119,7 +127,7 @@ class _EngineLock(Lease):
                 self._renew()
                 renewed = time.monotonic()
             except NotFound:
-                self._lost = "the deploy lock was removed, or taken over by another deploy"
+                self._lost = REMOVED
                 return
             except (OSError, RequestException):
                 if time.monotonic() - renewed > LEASE:

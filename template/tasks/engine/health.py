@@ -46,8 +46,8 @@ class HealthWatch:
                 out_of_memory = out_of_memory or action == "oom"
                 if action == "die":
                     code = event["Actor"]["Attributes"].get("exitCode", "")
-                    raise _fault(container, "exited at its start", code, out_of_memory)
-        raise _fault(container, f"was not healthy within {timeout:.0f} s")
+                    raise fault_of(container, "exited at its start", code, out_of_memory)
+        raise fault_of(container, f"was not healthy within {timeout:.0f} s")
 
     @contextmanager
     def _ending_after(self, timeout: float) -> Iterator[None]:
@@ -60,7 +60,7 @@ class HealthWatch:
             timer.cancel()
 
 
-def _fault(container: Container, what: str, exit_code: str = "", out_of_memory: bool = False) -> DeployFault:
+def fault_of(container: Container, what: str, exit_code: str = "", out_of_memory: bool = False) -> DeployFault:
     """What happened, with exit code, out of memory, last probe and last log lines."""
     container.reload()
     state = container.attrs["State"]

@@ -222,6 +222,9 @@ class ProcessTarget(Target):
         """Send requests to the new slot from now on."""
         self.runner.act(f"send requests to the {slot} slot", lambda: self._switch(slot))
 
+    def settle(self, slot: str, former: str) -> None:
+        """Nothing brings processes back."""
+
     def serves(self, slot: str) -> bool:
         """Whether the slot's process lives and the front door sends requests to it."""
         return self.live_slot() == slot

@@ -15,6 +15,8 @@ from .source import BuildInfo
 
 KEPT = 5
 """How many of the last good releases can be returned to."""
+BEGUN = "begun"
+"""Recorded just before the traffic is switched: a deployer that is killed then leaves no more than this."""
 DONE = "done"
 FAILED = "failed"
 
@@ -46,7 +48,7 @@ class Release:
 
 @dataclass(frozen=True)
 class Deployment:
-    """One deploy or rollback: `action` says which, `outcome` is done or failed, `seconds` are those of each step."""
+    """One deploy or rollback: `action` says which, `outcome` is begun, done or failed, `seconds` are each step's."""
 
     release: Release
     action: str
@@ -116,6 +118,12 @@ def good(deployments: Iterable[Deployment]) -> list[Deployment]:
     return sorted(newest.values(), key=lambda deployment: deployment.at, reverse=True)
 
 
+def last_of(deployments: Iterable[Deployment], release: str) -> Deployment | None:
+    """The last deployment of a release that serves: one that was begun and switched counts, whatever came after."""
+    found = [deployment for deployment in deployments if deployment.release.id == release]
+    return next((deployment for deployment in reversed(found) if deployment.outcome != FAILED), None)
+
+
 def line_of(deployments: Iterable[Deployment]) -> list[Release]:
     """The releases that led to the one that serves, oldest first.
 
@@ -134,8 +142,13 @@ def line_of(deployments: Iterable[Deployment]) -> list[Release]:
 
 
 def record_name(deployment: Deployment) -> str:
-    """The name of a record's file: by time, so that a listing is a history."""
-    return f"{deployment.at.replace(':', '')}-{deployment.release.id}.json"
+    """The name of a record's file: by time, so that a listing is a history.
+
+    The outcome never takes the place of the file that says that the deployment was begun: where the disk is full, that
+    one is what remains.
+    """
+    kind = ".begun" if deployment.outcome == BEGUN else ""
+    return f"{deployment.at.replace(':', '')}-{deployment.release.id}{kind}.json"
 
 
 def to_text(deployment: Deployment) -> str:
@@ -144,9 +157,10 @@ def to_text(deployment: Deployment) -> str:
 
 
 def from_texts(texts: Mapping[str, str]) -> list[Deployment]:
-    """The records in files by name, oldest first; a file that is not one is passed over."""
-    found = [deployment for text in texts.values() if (deployment := _parse(text)) is not None]
-    return sorted(found, key=lambda deployment: deployment.at)
+    """The records in files by name, oldest first, each with its outcome; a file that is not one is passed over."""
+    parsed = [deployment for text in texts.values() if (deployment := _parse(text)) is not None]
+    parsed.sort(key=lambda deployment: (deployment.at, deployment.outcome != BEGUN))
+    return list({(deployment.at, deployment.release.id): deployment for deployment in parsed}.values())
 
 
 def now() -> str:

@@ -11,15 +11,17 @@ from dataclasses import dataclass, field, replace
 from itertools import pairwise
 
 from .console import Console
+from .docker_engine import engine_is_gone
 from .edge import SLOTS, other
-from .errors import BuildFault, DeployFault, Fault, LockedFault, MissingFault, UsageFault
+from .errors import DeployFault, Fault, LockedFault, UsageFault
+from .failures import explained, gone, unfinished
 from .interruption import undisturbed
 from .lock import Lease
-from .releases import FAILED, KEPT, Deployment, Release, good, line_of, new_deployment, now
+from .releases import BEGUN, DONE, FAILED, KEPT, Deployment, Release, good, line_of, new_deployment, now
 from .target import Target, fetch_version, verify_front_door
 from .waiting import wait_until
 
-BEFORE_SWITCH = (UsageFault, MissingFault, BuildFault)
+KILLED = "its deployer ended before it was done"
 SOAK_PAUSE = 0.5
 """Seconds between two looks at a release that is watched before others follow."""
 
@@ -63,6 +65,30 @@ class Switcher:
         self.records = self.target.releases.read()
         self.former = self.target.live_slot()
 
+    def close_records(self) -> None:
+        """Give records an outcome whose deployers were killed: what serves was done, and nothing else was."""
+        begun = [record for record in self.records if record.outcome == BEGUN]
+        live = next((state.release for state in self.target.slots() if state.slot == self.former), "") if begun else ""
+        for record in begun:
+            done = record.release.id == live
+            self._record(replace(record, outcome=DONE if done else FAILED, reason="" if done else KILLED))
+        if begun:
+            self.records = self.target.releases.read()
+
+    def tidy(self) -> None:
+        """Give the slot that serves all of the traffic, and stop the other one, where a killed deployer did not."""
+        states = {state.slot: state for state in self.target.slots()}
+        idle = other(self.former)
+        left = idle if states[idle].state == "running" else ""
+        if self.dry or (not left and states[self.former].traffic == "UP"):
+            return
+        with self.console.step("admit"):
+            self.target.admit(self.former, left)
+            self.target.settle(self.former, left)
+        if left:
+            self._drain(left)
+            self._stop(left)
+
     def serving(self, artefact: str, fingerprint: str) -> Deployment | None:
         """The last deployment of the release that serves, if it is well and of this build and configuration."""
         state = next((state for state in self.target.slots() if state.slot == self.former), None)
@@ -95,6 +121,7 @@ class Switcher:
         """Start the release that was deployed last, as after `down`; None where there is none that is kept."""
         self.target.bring_up()
         self.look()
+        self.close_records()
         last = next((found for found in good(self.records) if not self.target.missing(found.release)), None)
         if last is None or self.dry:
             return None
@@ -159,11 +186,13 @@ class Switcher:
             step.detail = self.target.wait_healthy(attempt.slot, self.timeouts.healthy)
         self.lease.require()
         with self.console.step("admit"):
+            attempt.deployment = replace(attempt.deployment, at=now())
+            self._record(replace(attempt.deployment, outcome=BEGUN))
             self.target.admit(attempt.slot, self.former)
         with self.console.step("verify") as step:
             step.detail = "" if self.dry else verify_front_door(self.target, release.build)
+            self.target.settle(attempt.slot, self.former)
         attempt.switched = True
-        attempt.deployment = replace(attempt.deployment, at=now())
         self._record(attempt.deployment)
         if self.former and self.former != attempt.slot:
             self._retire(attempt)
@@ -171,15 +200,21 @@ class Switcher:
 
     def _retire(self, attempt: _Attempt) -> None:
         """Stop the former slot once nothing is under way on it, unless the new one has died in the meantime."""
-        with self.console.step("drain") as step:
-            step.detail = self.target.drain(self.former, self.timeouts.drain)
+        self._drain(self.former)
         if not self.dry and not self.target.serves(attempt.slot):
             attempt.switched = False
             raise DeployFault("the new release died after it had been given the traffic", where=attempt.slot)
+        self._stop(self.former)
+
+    def _drain(self, slot: str) -> None:
+        with self.console.step("drain") as step:
+            step.detail = self.target.drain(slot, self.timeouts.drain)
+
+    def _stop(self, slot: str) -> None:
         self.lease.require()
         with self.console.step("retire") as step:
-            self.target.retire(self.former)
-            step.detail = f"{self.former} is kept for a rollback"
+            self.target.retire(slot)
+            step.detail = f"{slot} is kept for a rollback"
 
     def _finish(self, attempt: _Attempt, release: Release) -> None:
         with self.console.step("record") as step:
@@ -221,55 +256,33 @@ class Switcher:
             lost.settled = True  # Somebody else deploys by now: what was put back here would be changed under them.
             raise
         except (Exception, KeyboardInterrupt) as error:
-            if attempt.switched:
-                raise _unfinished(error, self.former or slot) from error
             with undisturbed():
-                undone = "nothing was changed" if self.dry else self._withdraw(slot)
-                fault = explained(error, undone, self.target.environment_name)
-                self._record_failure(attempt.deployment, fault)
+                fault = self._undone(attempt, error)
             raise fault from error
+
+    def _undone(self, attempt: _Attempt, error: BaseException) -> Fault:
+        """Put things back where the new release does not serve yet; gives the fault that says what serves now."""
+        if attempt.switched:
+            return unfinished(error, self.target.host, self.former or attempt.slot)
+        try:
+            self.lease.require()
+            undone = "nothing was changed" if self.dry else self._withdraw(attempt.slot)
+        except LockedFault as lost:
+            lost.settled = True
+            return lost
+        except Exception as failure:
+            if engine_is_gone(failure):
+                return gone(self.target.host, error)
+            undone = f"the {attempt.slot} slot could not be withdrawn ({failure}); the next deploy starts it anew"
+        fault = explained(error, undone, self.target.environment_name)
+        with suppress(Exception):
+            seconds = dict(self.console.seconds)
+            self._record(replace(attempt.deployment, outcome=FAILED, reason=fault.what, seconds=seconds))
+        return fault
 
     def _withdraw(self, slot: str) -> str:
         former = self.former if self.former != slot else ""
-        try:
-            self.target.withdraw(slot, former)
-        except Exception as error:
-            return f"the {slot} slot could not be withdrawn ({error}); the next deploy starts it anew"
+        self.target.withdraw(slot, former)
         if former:
             return f"the former release still serves from {former}"
         return "no release served before, and none does now"
-
-    def _record_failure(self, deployment: Deployment, fault: Fault) -> None:
-        with suppress(Exception):
-            seconds = dict(self.console.seconds)
-            self._record(replace(deployment, outcome=FAILED, reason=fault.what, seconds=seconds))
-
-
-def explained(error: BaseException, undone: str, environment: str) -> Fault:
-    """Any error as a fault that says what serves now."""
-    if isinstance(error, Fault) and error.settled:
-        return error
-    fault = _as_fault(error, undone, f"mend the cause and deploy again; logs --env={environment} shows more")
-    fault.settled = True
-    return fault
-
-
-def _as_fault(error: BaseException, undone: str, remedy: str) -> Fault:
-    if isinstance(error, KeyboardInterrupt):
-        return DeployFault("the deploy was interrupted", where=undone, remedy="deploy again when you are ready")
-    if isinstance(error, Fault):
-        kind = type(error) if isinstance(error, BEFORE_SWITCH) else DeployFault
-        where = f"{error.where}; {undone}" if error.where else undone
-        return kind(error.what, where=where, remedy=error.remedy or remedy, details=error.details)
-    return DeployFault(f"{type(error).__name__}: {error}", where=undone, remedy=remedy)
-
-
-def _unfinished(error: BaseException, slot: str) -> Fault:
-    reason = "interrupted" if isinstance(error, KeyboardInterrupt) else str(getattr(error, "what", error))
-    fault = Fault(
-        f"the new release serves, but what follows was not finished: {reason}",
-        where=f"slot {slot}",
-        remedy="nothing needs to be done at once: the next deploy takes over from here",
-    )
-    fault.settled = True
-    return fault

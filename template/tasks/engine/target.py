@@ -13,7 +13,7 @@ from typing import Any, Protocol
 
 from .errors import DeployFault, MissingFault
 from .lock import Lease
-from .releases import Deployment, Release, ReleaseStore, good
+from .releases import Deployment, Release, ReleaseStore, last_of
 from .source import BuildInfo
 
 PROBE = {"X-Copier-Gin-Probe": "tasks"}
@@ -110,6 +110,9 @@ class Target(Protocol):
     def admit(self, slot: str, former: str) -> None:
         """Send new requests to the slot instead of the former one."""
 
+    def settle(self, slot: str, former: str) -> None:
+        """Let the slot, and not the former one, come back where its process or its engine ends."""
+
     def serves(self, slot: str) -> bool:
         """Whether the slot runs and gets requests."""
 
@@ -124,9 +127,9 @@ class Target(Protocol):
 
 
 def deployment_in(target: Target, slot: str) -> Deployment | None:
-    """The last successful deployment of the release that is in a slot."""
+    """The last deployment of the release that serves from a slot."""
     release = next((state.release for state in target.slots() if state.slot == slot), "")
-    return next((record for record in good(target.releases.read()) if record.release.id == release), None)
+    return last_of(target.releases.read(), release)
 
 
 def fetch_json(url: str, timeout: float = 5) -> tuple[int, Any]:

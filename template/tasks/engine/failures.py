@@ -1,0 +1,57 @@
+"""Any error of a deploy as a fault that says what serves now."""
+
+from __future__ import annotations
+
+from .docker_engine import engine_is_gone
+from .errors import BuildFault, DeployFault, Fault, MissingFault, UsageFault
+
+BEFORE_SWITCH = (UsageFault, MissingFault, BuildFault)
+REACH = "see that it runs and can be reached, and deploy again: that converges from whatever it finds"
+
+
+def explained(error: BaseException, undone: str, environment: str) -> Fault:
+    """Any error as a fault that says what serves now."""
+    if isinstance(error, Fault) and error.settled:
+        return error
+    fault = _as_fault(error, undone, f"mend the cause and deploy again; logs --env={environment} shows more")
+    fault.settled = True
+    return fault
+
+
+def _as_fault(error: BaseException, undone: str, remedy: str) -> Fault:
+    if isinstance(error, KeyboardInterrupt):
+        return DeployFault("the deploy was interrupted", where=undone, remedy="deploy again when you are ready")
+    if isinstance(error, Fault):
+        kind = type(error) if isinstance(error, BEFORE_SWITCH) else DeployFault
+        where = f"{error.where}; {undone}" if error.where else undone
+        return kind(error.what, where=where, remedy=error.remedy or remedy, details=error.details)
+    if engine_is_gone(error):
+        details = str(error).splitlines()[-3:]
+        return MissingFault("the engine does not answer any more", where=undone, details=details, remedy=REACH)
+    return DeployFault(f"{type(error).__name__}: {error}", where=undone, remedy=remedy)
+
+
+def gone(host: str, error: BaseException) -> Fault:
+    """The engine cannot be asked any more: nothing can be undone, and nothing is known of what serves there."""
+    fault = MissingFault(
+        f"{host or 'the engine'} does not answer any more",
+        where="the former release serves there, or the new one does: status tells which, once it answers again",
+        details=str(getattr(error, "what", error)).splitlines()[-3:],
+        remedy=REACH,
+    )
+    fault.settled = True
+    return fault
+
+
+def unfinished(error: BaseException, host: str, slot: str) -> Fault:
+    """What went wrong once the new release served; `slot` is what it left behind."""
+    if engine_is_gone(error):
+        return gone(host, error)
+    reason = "interrupted" if isinstance(error, KeyboardInterrupt) else str(getattr(error, "what", error))
+    fault = Fault(
+        f"the new release serves, but what follows was not finished: {reason}",
+        where=f"slot {slot}",
+        remedy="nothing needs to be done at once: the next deploy takes over from here",
+    )
+    fault.settled = True
+    return fault
