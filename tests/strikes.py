@@ -11,7 +11,6 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from itertools import count
-from pathlib import Path
 from typing import Any
 
 from bench.routes import LEVEL, add_routes
@@ -96,15 +95,23 @@ class Strike:
 
 def idle_slot(service: Service) -> str:
     """The slot that the next release comes into."""
-    return next(slot["slot"] for slot in service.status()["slots"] if slot["traffic"] != "UP")
+    return next(str(slot["slot"]) for slot in service.status()["slots"] if slot["traffic"] != "UP")
 
 
 def crash(service: Service, slot: str) -> None:
     """Let the process of a slot die as if by itself: the engine's restart policy sees no hand in it."""
     name = container(service, slot)
-    pid = int(docker("inspect", "--format", "{{.State.Pid}}", name).stdout)
-    assert pid, f"{name} does not run"
-    os.kill(pid, signal.SIGKILL)
+    until(lambda: _pid(name) > 0, f"{name} does not run")
+    os.kill(_pid(name), signal.SIGKILL)
+
+
+def _pid(name: str) -> int:
+    return int(docker("inspect", "--format", "{{.State.Pid}}", name).stdout or 0)
+
+
+def killed_for_good(service: Service, slot: str) -> None:
+    """Let a slot's container die so that the engine does not start it again."""
+    assert docker("kill", container(service, slot)).returncode == 0
 
 
 def container(service: Service, slot: str) -> str:
@@ -125,19 +132,10 @@ def served_levels(service: Service) -> set[str]:
     return {str(service.get(LEVEL).body) for _ in range(20)}
 
 
-def status_level(service: Service) -> str:
-    """The log level of the release that status names."""
-    release = service.status()["release"]
-    return next(
-        str(each["release"]["values"]["LOG_LEVEL"])
-        for each in history(service)
-        if release and each["release"]["id"] == release["id"]
-    )
-
-
-def left_over(folder: Path) -> list[str]:
-    """Drafts of files that were never finished."""
-    return [str(path) for path in folder.rglob(".*.[0-9]*")]
+def level_of(service: Service, release: dict[str, str] | None) -> str:
+    """The log level of a release that status names, as the records have it."""
+    found = [each["release"] for each in history(service) if release and each["release"]["id"] == release["id"]]
+    return str(found[0]["values"]["LOG_LEVEL"]) if found else "none"
 
 
 def slot_states(service: Service) -> list[str]:

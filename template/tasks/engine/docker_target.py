@@ -282,7 +282,7 @@ class DockerTarget(Target):
     def _come_back(self, slot: str, wanted: bool) -> None:
         container = self._container(slot)
         if container is not None:
-            container.update(restart_policy={"Name": "unless-stopped" if wanted else "no", "MaximumRetryCount": 0})
+            container.update(restart_policy={"Name": "unless-stopped" if wanted else "no"})  # type: ignore[arg-type]
 
     def _edge(self) -> Edge:
         container = self.stack.require("edge")

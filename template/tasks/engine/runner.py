@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import shlex
+import signal
 import subprocess
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -82,6 +85,7 @@ class Runner:
                 errors="replace",
                 timeout=timeout,
                 check=False,
+                preexec_fn=_ending_with_this_process(),
             )
         except FileNotFoundError as error:
             raise _not_found(argv) from error
@@ -101,6 +105,20 @@ def clean_environment(extra: Mapping[str, str]) -> dict[str, str]:
         if name in PASSED_ON or name.upper().startswith(PASSED_ON_PREFIXES)
     }
     return {**kept, **extra}
+
+
+@functools.cache
+def _ending_with_this_process() -> Callable[[], object] | None:
+    """What a command does before it begins: ask Linux for SIGTERM when its parent ends (PR_SET_PDEATHSIG of prctl(2)).
+
+    What a deployer that was killed has started must not work against the next deploy, which need not wait for it.
+    """
+    if sys.platform != "linux":
+        return None
+    import ctypes
+
+    ask, ends_with_parent = ctypes.CDLL(None).prctl, 1
+    return lambda: ask(ends_with_parent, signal.SIGTERM)
 
 
 def _not_found(argv: Sequence[str]) -> MissingFault:

@@ -102,7 +102,7 @@ class Stack:
             raise compose_fault("the database cannot be made", done)
         image = str(self.require("database").attrs["Image"])
         secrets = {GENERATED: self.project.configuration[GENERATED]}
-        put_secrets(self.engine, image, f"{self.name}_{DATABASE_SECRETS}", secrets)
+        put_secrets(self.engine, image, f"{self.name}_{DATABASE_SECRETS}", secrets, self.kept.labels)
 
     def take_down(self, data: bool) -> None:
         """Remove containers and networks; with `data`, volumes, images and kept values as well."""

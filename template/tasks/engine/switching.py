@@ -201,10 +201,14 @@ class Switcher:
     def _retire(self, attempt: _Attempt) -> None:
         """Stop the former slot once nothing is under way on it, unless the new one has died in the meantime."""
         self._drain(self.former)
+        self._require_alive(attempt)
+        self._stop(self.former)
+        self._require_alive(attempt)
+
+    def _require_alive(self, attempt: _Attempt) -> None:
         if not self.dry and not self.target.serves(attempt.slot):
             attempt.switched = False
             raise DeployFault("the new release died after it had been given the traffic", where=attempt.slot)
-        self._stop(self.former)
 
     def _drain(self, slot: str) -> None:
         with self.console.step("drain") as step:
@@ -282,7 +286,15 @@ class Switcher:
 
     def _withdraw(self, slot: str) -> str:
         former = self.former if self.former != slot else ""
+        self._revive(former)
         self.target.withdraw(slot, former)
         if former:
             return f"the former release still serves from {former}"
         return "no release served before, and none does now"
+
+    def _revive(self, former: str) -> None:
+        """Start the former release again where it was stopped already."""
+        stopped = [state.release for state in self.target.slots() if state.slot == former and state.state == "stopped"]
+        for release in [record.release for record in good(self.records) if record.release.id in stopped]:
+            self.target.start(release, former)
+            self.target.wait_healthy(former, self.timeouts.healthy)
