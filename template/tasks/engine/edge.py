@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from .errors import DeployFault
@@ -71,7 +71,14 @@ class Edge:
         self._command(f"set server app/{slot} state drain")
 
     def wait_found(self, slot: str, timeout: float) -> bool:
-        """Whether the edge's own probe finds a slot without traffic healthy within `timeout` seconds."""
+        """Whether the edge's own probe finds a slot without traffic healthy within `timeout` seconds.
+
+        HAProxy takes a server for healthy when its maintenance ends, until a probe says otherwise; here one has to
+        say so first.
+        """
+        if not self._wait(lambda traffic: not traffic[slot].state.startswith("MAINT"), timeout):
+            return False
+        self._command(f"set server app/{slot} health down")
         return self._wait(lambda traffic: traffic[slot].state == "DRAIN", timeout)
 
     def wait_serving(self, slot: str, timeout: float) -> bool:
@@ -93,6 +100,13 @@ class Edge:
 
 
 def parse_statistics(text: str) -> dict[str, Traffic]:
-    """The slots in the CSV that `show stat` answers (HAProxy Management Guide, section 9.1)."""
-    rows = csv.DictReader(io.StringIO(text.removeprefix("# ")))
-    return {row["svname"]: Traffic(row["status"], int(row["scur"] or 0)) for row in rows if row.get("svname") in SLOTS}
+    """The slots in the CSV that `show stat` answers (HAProxy Management Guide, section 9.1).
+
+    Requests that a slot answers as a spare one are its own.
+    """
+    rows = {row.get("svname"): row for row in csv.DictReader(io.StringIO(text.removeprefix("# ")))}
+    return {slot: Traffic(rows[slot]["status"], _in_flight(rows, slot)) for slot in SLOTS if slot in rows}
+
+
+def _in_flight(rows: Mapping[str | None, Mapping[str, str]], slot: str) -> int:
+    return sum(int(rows[name]["scur"] or 0) for name in (slot, f"{slot}-spare") if name in rows)
