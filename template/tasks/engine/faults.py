@@ -13,10 +13,10 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from types import FrameType
 from typing import TYPE_CHECKING
 
 from .errors import DeployFault
+from .interruption import terminated_like_interrupted, undisturbed
 
 if TYPE_CHECKING:
     from docker import DockerClient
@@ -32,7 +32,7 @@ def taken_back(container: Container) -> Iterator[None]:
     try:
         yield
     finally:
-        with _undisturbed():
+        with undisturbed():
             container.reload()
             if container.status == "paused":
                 container.unpause()
@@ -84,7 +84,7 @@ def redeploy(root: Path, env: str, setting: str) -> None:
     try:
         status = deploy.wait()
     finally:
-        with _undisturbed():
+        with undisturbed():
             if status is None:
                 deploy.send_signal(signal.SIGINT)
             deployed = deploy.wait() == 0
@@ -104,27 +104,11 @@ def guarded() -> Iterator[None]:
     """Let SIGTERM end a drill as Ctrl-C does, with the fault taken back; what the engine refuses is a DeployFault."""
     from docker.errors import DockerException
 
-    def interrupt(_signal: int, _frame: FrameType | None) -> None:
-        raise KeyboardInterrupt
-
-    previous = signal.signal(signal.SIGTERM, interrupt)
     try:
-        yield
+        with terminated_like_interrupted():
+            yield
     except DockerException as error:
         raise DeployFault("the engine refuses a part of the drill", details=str(error).splitlines()[-5:]) from error
-    finally:
-        signal.signal(signal.SIGTERM, previous)
-
-
-@contextmanager
-def _undisturbed() -> Iterator[None]:
-    """Neither Ctrl-C nor SIGTERM ends what is within."""
-    previous = {number: signal.signal(number, signal.SIG_IGN) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield
-    finally:
-        for number, handler in previous.items():
-            signal.signal(number, handler)
 
 
 def _task(root: Path, *words: str) -> subprocess.Popen[bytes]:
