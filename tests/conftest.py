@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import secrets
 import shutil
+import signal
 import socket
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -22,6 +23,11 @@ from .updating import Garage, rendered_once
 
 DOCKER_REQUIRED = os.environ.get("REQUIRE_DOCKER") == "1"
 Render = Callable[..., Path]
+
+
+def pytest_configure() -> None:
+    """Let Ctrl-C reach what tests start: a shell gives a job in the background, as CI may be, an ignored SIGINT."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

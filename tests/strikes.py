@@ -82,6 +82,14 @@ class Strike:
         self.process.send_signal(signal.SIGKILL)
         self.process.wait()
 
+    def stand_still(self) -> None:
+        """Let it do nothing more until `go_on`, as a laptop that is closed does."""
+        self.process.send_signal(signal.SIGSTOP)
+
+    def go_on(self) -> None:
+        """Let it go on."""
+        self.process.send_signal(signal.SIGCONT)
+
     def end(self) -> subprocess.CompletedProcess[str]:
         """What it said, once it has ended."""
         out, errors = self.process.communicate(timeout=PATIENCE)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 
 import pytest
@@ -41,26 +40,9 @@ def test_a_release_that_dies_at_a_step_gives_way_to_the_former_one_or_has_succee
         deploy = Strike(service, "deploy", f"--set=LOG_LEVEL={wanted}")
         deploy.reach(step)
         die(service, slot)
-        crashed = time.monotonic()
         done = deploy.end()
         until(lambda: service.get("/readyz").status == 200, "nothing serves")
         expected = {0: {wanted}, 5: before}
-        print(
-            "XX",
-            step,
-            die.__name__,
-            done.returncode,
-            "lost",
-            lost(load),
-            "after",
-            lost(load, crashed),
-            len(load.samples),
-            served_levels(service),
-            before,
-            wanted,
-        )
-        print(done.stdout, done.stderr)
-
         assert served_levels(service) == expected[done.returncode]
     assert {level_of(service, service.status()["release"])} == expected[done.returncode]
     assert history(service)[0]["outcome"] == ("failed" if done.returncode else "done")

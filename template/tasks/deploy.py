@@ -198,20 +198,23 @@ def _let_hear(s: Session, target: Target, path: str) -> None:
     """Open the file of events and the webhook, where they are wanted and something is about to happen."""
     if s.runner.dry or not (path or s.settings.webhook_file):
         return
-    facts = {"service": s.settings.service, "env": s.environment.name, "target": target.name, "url": target.url}
-    heard = open_events(path, s.runner.root, s.settings.webhook_file, facts, s.console.note)
+    heard = open_events(path, s.runner.root, s.settings.webhook_file, _facts(s, target), s.console.note)
     s.console.listeners.append(heard.hear)
 
 
 def _deployer(s: Session, targets: Sequence[Target], leases: Sequence[Lease], timeouts: Timeouts) -> Deployer:
-    first, environment, dry = targets[0], s.environment, s.runner.dry
-    facts = {"service": s.settings.service, "env": environment.name, "target": first.name, "url": first.url}
+    environment, dry = s.environment, s.runner.dry
     together = len(targets) > 1 and environment.parallel > 1
     consoles = [s.console.of_host(each.host, together) if each.host else s.console for each in targets]
     parts = zip(targets, consoles, leases, strict=True)
     switchers = [Switcher(target, timeouts, console, lease, dry) for target, console, lease in parts]
-    hooks = Hooks(s.runner, facts, s.console.progress)
+    hooks = Hooks(s.runner, _facts(s, targets[0]), s.console.progress)
     return Deployer(switchers, s.console, hooks, environment.parallel, environment.soak_seconds, dry)
+
+
+def _facts(s: Session, target: Target) -> dict[str, str]:
+    """What hooks and listeners are told of every deploy."""
+    return {"service": s.settings.service, "env": s.environment.name, "target": target.name, "url": target.url}
 
 
 def _deploy_plans(s: Session, configuration: Configuration, info: BuildInfo) -> list[Plan]:

@@ -14,12 +14,13 @@ from . import gobuild
 from .configuration import Configuration
 from .edge import SLOTS
 from .errors import DeployFault
+from .file_releases import FileReleases
 from .front_door import NAME as EDGE
 from .front_door import FrontDoor
 from .lock import Lease, file_lock
 from .paths import private_folder, write_private
 from .processes import PAUSE, Process, Processes
-from .releases import Deployment, Release, ReleaseStore, from_texts, record_name, to_text
+from .releases import Release, ReleaseStore
 from .runner import Runner, clean_environment
 from .settings import Settings
 from .source import BuildInfo
@@ -30,21 +31,6 @@ from .waiting import wait_until
 HOST = "127.0.0.1"
 DRAIN_LEAD = "100ms"
 """Requests have left the slot before it is asked to stop."""
-
-
-class FileReleases:
-    """Release records as files of the state folder."""
-
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
-
-    def read(self) -> list[Deployment]:
-        """All records, oldest first."""
-        return from_texts({path.name: path.read_text(encoding="utf-8") for path in self._folder.glob("*.json")})
-
-    def write(self, deployment: Deployment) -> None:
-        """Keep a record."""
-        write_private(self._folder / record_name(deployment), to_text(deployment))
 
 
 class ProcessTarget(Target):

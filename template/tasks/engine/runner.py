@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TextIO
 
 from .errors import MissingFault
+from .interruption import held_back
 
 PASSED_ON = ("PATH", "HOME", "USER", "LANG", "TMPDIR", "XDG_RUNTIME_DIR", "SSH_AUTH_SOCK", "NO_COLOR", "TERM")
 PASSED_ON_PREFIXES = ("DOCKER_", "BUILDX_", "BUILDKIT_", "SSL_", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY")
@@ -74,24 +75,34 @@ class Runner:
             action()
 
     def _run(self, argv: Sequence[str], env: Mapping[str, str] | None, timeout: float | None) -> Outcome:
+        process: subprocess.Popen[str] | None = None
         try:
-            done = subprocess.run(
+            with held_back():
+                process = self._started(argv, env)
+            out, errors = process.communicate(timeout=timeout)
+            return Outcome(process.returncode, out, errors)
+        except subprocess.TimeoutExpired:
+            return Outcome(124, "", f"{argv[0]} did not finish within {timeout:.0f} s and was ended")
+        finally:
+            if process is not None:
+                with process:
+                    process.kill()
+
+    def _started(self, argv: Sequence[str], env: Mapping[str, str] | None) -> subprocess.Popen[str]:
+        try:
+            return subprocess.Popen(
                 argv,
                 cwd=self.root,
                 env=env,
                 stdin=subprocess.DEVNULL,
-                capture_output=True,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
                 text=True,
                 errors="replace",
-                timeout=timeout,
-                check=False,
                 preexec_fn=_ending_with_this_process(),
             )
         except FileNotFoundError as error:
             raise _not_found(argv) from error
-        except subprocess.TimeoutExpired:
-            return Outcome(124, "", f"{argv[0]} did not finish within {timeout:.0f} s and was ended")
-        return Outcome(done.returncode, done.stdout, done.stderr)
 
     def _show(self, text: str) -> None:
         print(f"  would: {text}", file=self.log, flush=True)
