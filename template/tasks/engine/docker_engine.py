@@ -22,6 +22,8 @@ PROJECT_LABEL = "com.docker.compose.project"
 SERVICE_LABEL = "com.docker.compose.service"
 EXEC_SECONDS = 30
 """For a command in a container: they are all short."""
+NO_SPACE = "no space left on device"
+FREE_SPACE = "free some with docker builder prune and docker image prune, or give the engine a larger disk"
 START_DOCKER = "start Docker, or set DOCKER_HOST or docker context; doctor checks the rest"
 
 
@@ -130,6 +132,14 @@ def engine_is_gone(error: BaseException) -> bool:
     from urllib3.exceptions import HTTPError
 
     return isinstance(error, (RequestException, HTTPError)) and not isinstance(error, APIError)
+
+
+def refusal(error: BaseException) -> str:
+    """What an engine says where it refuses, without the address that it was asked at; else what the error says."""
+    from docker.errors import APIError
+
+    told = error.explanation if isinstance(error, APIError) else ""
+    return str(told or error)
 
 
 def default_endpoint() -> str:

@@ -280,9 +280,9 @@ class DockerTarget(Target):
             self._come_back(former, False)
 
     def _come_back(self, slot: str, wanted: bool) -> None:
-        container = self._container(slot)
-        if container is not None:
-            container.update(restart_policy={"Name": "unless-stopped" if wanted else "no"})  # type: ignore[arg-type]
+        container, policy = self._container(slot), "unless-stopped" if wanted else "no"
+        if container is not None and container.attrs["HostConfig"]["RestartPolicy"]["Name"] != policy:
+            container.update(restart_policy={"Name": policy})  # type: ignore[arg-type]
 
     def _edge(self) -> Edge:
         container = self.stack.require("edge")

@@ -111,7 +111,12 @@ def _port(settings: Settings, environments: Environments, environment: Environme
 def _disk(root: Path) -> Result:
     free = shutil.disk_usage(root).free
     fine = free >= FREE_BYTES
-    return Result("disk", fine, f"{free / 1e9:.1f} GB free", "" if fine else "docker system prune, or a larger disk")
+    return Result(
+        "disk",
+        fine,
+        f"{free / 1e9:.1f} GB free",
+        "" if fine else "docker builder prune and docker image prune, or a larger disk",
+    )
 
 
 def _configuration(environments: Environments, environment: Environment) -> Result:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .docker_engine import engine_is_gone
+from .docker_engine import FREE_SPACE, NO_SPACE, engine_is_gone, refusal
 from .errors import BuildFault, DeployFault, Fault, MissingFault, UsageFault
 
 BEFORE_SWITCH = (UsageFault, MissingFault, BuildFault)
@@ -19,8 +19,12 @@ def explained(error: BaseException, undone: str, environment: str) -> Fault:
 
 
 def _as_fault(error: BaseException, undone: str, remedy: str) -> Fault:
+    from docker.errors import DockerException
+
     if isinstance(error, KeyboardInterrupt):
         return DeployFault("the deploy was interrupted", where=undone, remedy="deploy again when you are ready")
+    if NO_SPACE in f"{error} {refusal(error)}":
+        remedy = FREE_SPACE
     if isinstance(error, Fault):
         kind = type(error) if isinstance(error, BEFORE_SWITCH) else DeployFault
         where = f"{error.where}; {undone}" if error.where else undone
@@ -28,6 +32,8 @@ def _as_fault(error: BaseException, undone: str, remedy: str) -> Fault:
     if engine_is_gone(error):
         details = str(error).splitlines()[-3:]
         return MissingFault("the engine does not answer any more", where=undone, details=details, remedy=REACH)
+    if isinstance(error, DockerException):
+        return DeployFault("the engine refuses a step", where=undone, details=[refusal(error)], remedy=remedy)
     return DeployFault(f"{type(error).__name__}: {error}", where=undone, remedy=remedy)
 
 

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from .docker_engine import FREE_SPACE, NO_SPACE
 from .errors import BuildFault, MissingFault
 from .runner import Runner, clean_environment
 from .settings import Environment, parse_platform
@@ -87,8 +88,8 @@ def build_image(runner: Runner, plan: ImagePlan, docker_host: str = "") -> str:
         return outcome.stdout.strip() or "(id of the image)"
     words = outcome.stderr.lower()
     details = outcome.tail()
-    if "no space left on device" in words:
-        raise BuildFault("there is no space left for the image", details=details[-3:], remedy=_FREE_SPACE)
+    if NO_SPACE in words:
+        raise BuildFault("there is no space left for the image", details=details[-3:], remedy=FREE_SPACE)
     if "failed to resolve source metadata" in words or "pull access denied" in words:
         missing = [image for image in plan.images.values() if image in outcome.stderr] or list(plan.images.values())
         raise MissingFault(
@@ -99,6 +100,3 @@ def build_image(runner: Runner, plan: ImagePlan, docker_host: str = "") -> str:
     if "cannot connect to the docker daemon" in words:
         raise MissingFault("no Docker engine answers", details=details[-3:], remedy="start Docker and try again")
     raise BuildFault("the image could not be built", details=details, remedy="mend what BuildKit names above")
-
-
-_FREE_SPACE = "free some with docker system prune and docker builder prune, or give the engine a larger disk"

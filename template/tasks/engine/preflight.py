@@ -8,6 +8,7 @@ from pathlib import Path
 
 from .compose import ComposeProject
 from .configuration import GENERATED
+from .docker_engine import FREE_SPACE
 from .errors import MissingFault, UsageFault
 from .place import Place
 from .stack import Stack
@@ -73,7 +74,7 @@ def _check_disk(stack: Stack, place: Place) -> None:
         raise MissingFault(
             f"the engine's disk has {free // 2**20} MB left, and a deploy needs {FREE_BYTES // 2**20} MB",
             where=str(folder),
-            remedy="free some with docker system prune and docker builder prune, or give the engine a larger disk",
+            remedy=FREE_SPACE,
         )
 
 

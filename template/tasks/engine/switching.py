@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from itertools import pairwise
 
 from .console import Console
-from .docker_engine import engine_is_gone
+from .docker_engine import engine_is_gone, refusal
 from .edge import SLOTS, other
 from .errors import DeployFault, Fault, LockedFault, UsageFault
 from .failures import explained, gone, unfinished
@@ -277,7 +277,9 @@ class Switcher:
         except Exception as failure:
             if engine_is_gone(failure):
                 return gone(self.target.host, error)
-            undone = f"the {attempt.slot} slot could not be withdrawn ({failure}); the next deploy starts it anew"
+            undone = (
+                f"the {attempt.slot} slot could not be withdrawn ({refusal(failure)}); the next deploy starts it anew"
+            )
         fault = explained(error, undone, self.target.environment_name)
         with suppress(Exception):
             seconds = dict(self.console.seconds)
