@@ -117,6 +117,10 @@ class ServiceOnHosts(Service):
         rest = after[after.index("  prod:") :]
         path.write_text(before + "  staging:\n" + "".join(f"    {line}\n" for line in lines) + rest)
 
+    def get(self, path: str) -> Answer:
+        """GET through the front door of the first host."""
+        return self.get_from(self.hosts[0], path)
+
     def get_from(self, host: RemoteHost, path: str) -> Answer:
         """GET through the front door of a host."""
         return request("GET", f"http://{host.address}:{self.port}{path}")

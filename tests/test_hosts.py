@@ -11,8 +11,11 @@ from pathlib import Path
 
 import pytest
 
+from bench.routes import LEVEL, add_routes
+
 from .conftest import free_port
 from .remote_hosts import SSHD, Keys, Registry, RemoteHost, ServiceOnHosts
+from .strikes import Strike, history, level_of, next_level
 from .support import EXIT, Service, docker, serving_does
 
 pytestmark = [pytest.mark.docker, pytest.mark.slow]
@@ -190,6 +193,42 @@ def test_a_host_that_is_cut_off_half_way_goes_on_serving_and_the_next_deploy_con
     service.deploy("--lock-wait=60")
     assert len(set(service.versions())) == 1
     assert service.versions() != before
+
+
+@pytest.fixture(scope="module")
+def far(service: ServiceOnHosts, make_service: Callable[..., Service]) -> ServiceOnHosts:
+    """A service that runs on the first host alone."""
+    assert service.keys
+    made = make_service("docker", kind=ServiceOnHosts, database="none")
+    assert isinstance(made, ServiceOnHosts)
+    made.use(service.hosts[:1], service.keys)
+    add_routes(made.folder)
+    made.commit("Answer the log level")
+    made.deploy()
+    return made
+
+
+@pytest.mark.parametrize("step", ["healthy", "admit", "drain"])
+def test_where_the_network_fails_at_a_step_one_release_serves_and_the_next_deploy_converges(
+    far: ServiceOnHosts, step: str
+) -> None:
+    host = far.hosts[0]
+    before, wanted = far.get(LEVEL).body, next_level(far)
+    deploy = Strike(far, "deploy", f"--set=LOG_LEVEL={wanted}")
+    deploy.reach(step)
+    with host.unplugged():
+        done = deploy.end()
+
+    assert done.returncode == 3, done.stderr
+    assert "does not answer any more" in done.stderr
+    assert "Traceback" not in done.stderr
+    serving = far.get(LEVEL).body
+    assert serving in ({wanted} if step == "drain" else {before, wanted} if step == "admit" else {before})
+    assert serving == level_of(far, far.status()["release"])
+    wanted = next_level(far)
+    far.deploy("--lock-wait=60", f"--set=LOG_LEVEL={wanted}")
+    assert far.get(LEVEL).body == wanted
+    assert {each["outcome"] for each in history(far)} <= {"done", "failed"}
 
 
 def test_ctrl_c_takes_back_what_was_switched(service: ServiceOnHosts) -> None:
