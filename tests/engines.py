@@ -9,14 +9,18 @@ from __future__ import annotations
 import os
 import secrets
 import shutil
+import signal
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from .support import Answer, Service, docker, parse_answer
+
+PREFIX = "copier-gin-"
+"""How the names of an engine's network and disk begin; the number of the process that made them follows."""
 
 SIZE = 3 * 1024**3
 """Bytes of its disk, in memory: the base images, some releases, and what a deploy wants to be free."""
@@ -27,12 +31,13 @@ class SecondEngine:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.namespace = f"copier-gin-{secrets.token_hex(3)}"
+        remove_orphans()
+        self.namespace = f"{PREFIX}{os.getpid()}-{secrets.token_hex(3)}"
         self.disk = folder / "disk"
         self.socket = folder / "docker.sock"
         self._daemon: subprocess.Popen[bytes] | None = None
         self.disk.mkdir(parents=True)
-        run("mount", "-t", "tmpfs", "-o", f"size={SIZE}", "tmpfs", str(self.disk))
+        run("mount", "-t", "tmpfs", "-o", f"size={SIZE}", self.namespace, str(self.disk))
         run("ip", "netns", "add", self.namespace)
         run("ip", "-n", self.namespace, "link", "set", "lo", "up")
 
@@ -87,8 +92,28 @@ class SecondEngine:
     def remove(self) -> None:
         """Stop the engine and give back everything."""
         self.stop()
-        run("ip", "netns", "delete", self.namespace)
-        subprocess.run(["umount", "--lazy", str(self.disk)], check=False)
+        remove(self.namespace)
+
+
+def remove_orphans() -> None:
+    """Give back what killed tests left: their hosts would answer, or rather not, at the addresses of new ones."""
+    for entry in Path("/run/netns").glob(f"{PREFIX}*"):
+        if not Path("/proc", entry.name.removeprefix(PREFIX).partition("-")[0]).exists():
+            with suppress(subprocess.CalledProcessError):  # Tests beside these were faster.
+                remove(entry.name)
+
+
+def remove(name: str) -> None:
+    """Give back a network, with what runs in it, and the disk of the same name."""
+    running = subprocess.run(["ip", "netns", "pids", name], check=True, capture_output=True, text=True).stdout
+    for process in running.split():
+        with suppress(ProcessLookupError):
+            os.kill(int(process), signal.SIGKILL)
+    run("ip", "netns", "delete", name)
+    for line in Path("/proc/mounts").read_text().splitlines():
+        source, folder, *_ = line.split(" ")
+        if source == name:
+            run("umount", "--lazy", folder)
 
 
 class ServiceThere(Service):
