@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import signal
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -231,18 +232,22 @@ def test_where_the_network_fails_at_a_step_one_release_serves_and_the_next_deplo
     assert {each["outcome"] for each in history(far)} <= {"done", "failed"}
 
 
-def test_ctrl_c_takes_back_what_was_switched(service: ServiceOnHosts) -> None:
+@pytest.mark.parametrize("step", ["drain", "retire", "record"])
+def test_ctrl_c_takes_back_a_host_that_was_switched_however_far_it_was(service: ServiceOnHosts, step: str) -> None:
     before = service.versions()
     change(service)
-    process = service.start("deploy", "--env=staging")
-    assert process.stdout
-    next(line for line in process.stdout if f"{service.hosts[0].address}  record" in line)
-    process.send_signal(2)
-    _, errors = process.communicate(timeout=120)
+    first = service.hosts[0].address
+    strike = Strike(service, "deploy")
+    strike.reach(step, host=first)
+    strike.process.send_signal(signal.SIGINT)
+    done = strike.end()
 
-    assert process.returncode == 5, errors
-    assert "the deploy was interrupted" in errors
+    assert done.returncode == 5, done.stderr
+    assert "the deploy was interrupted" in done.stderr
+    assert f"{first}: returned to {before[0]}" in done.stderr, done.stderr
+    assert f"{service.hosts[2].address}: not reached, nothing was changed" in done.stderr
     assert service.versions() == before
+    assert history(service)[0]["outcome"] == "done"
 
 
 def test_one_host_can_be_asked_alone(service: ServiceOnHosts) -> None:

@@ -16,6 +16,7 @@ import pytest
 
 from maintain.stand_ins import runtimes_present
 
+from .strikes import until
 from .support import Service, docker
 
 pytestmark = pytest.mark.docker
@@ -132,6 +133,8 @@ def test_plain_compose_brings_the_service_up_without_any_task(
             timeout=600,
             check=False,
         )
+        # The front door answers as soon as it runs, and knows a moment later that a slot is well.
+        until(lambda: service.get("/readyz").status == 200, up.stderr)
         created = service.post("/v1/orders", {"sku": "A-1", "quantity": 1})
     finally:
         subprocess.run([*command, "down", "--volumes", "--rmi", "local"], cwd=service.folder, env=env, check=False)

@@ -15,7 +15,7 @@ from typing import Any
 from .configuration import Configuration
 from .console import Console
 from .errors import DeployFault, Fault
-from .failures import explained
+from .failures import UnfinishedFault, explained
 from .hooks import Hooks
 from .interruption import undisturbed
 from .releases import Deployment, Release, new_release
@@ -175,27 +175,27 @@ class Deployer:
         try:
             progress.done.append((switcher, act(switcher)))
         except Fault as failed:
+            if isinstance(failed, UnfinishedFault):
+                progress.done.append((switcher, failed.deployment))
             progress.report.append(f"{switcher.target.host}: {failed.what}; {failed.where}")
             progress.report.extend(f"  {detail}" for detail in failed.details)
             raise
 
     def _taken_back(self, error: BaseException, switchers: Sequence[Switcher], progress: _Progress) -> Fault:
         """Take all hosts that were switched back to what they had; a fault that tells of each host."""
+        cause = error.__cause__ if isinstance(error, UnfinishedFault) and error.__cause__ else error
+        what = explained(cause, "", self.switchers[0].target.environment_name)
         reached = [switcher for switcher, _ in progress.done]
         failed = [line.partition(":")[0] for line in progress.report if not line.startswith(" ")]
         for switcher, deployment in reversed(progress.done):
-            host = switcher.target.host
             try:
-                told = switcher.revert(
-                    deployment, f"undone, as the deploy failed: {getattr(error, 'what', 'interrupted')}"
-                )
+                told = switcher.revert(deployment, f"undone, as the deploy failed: {what.what}")
             except Exception as failure:
                 told = f"still serves the new release, as going back failed: {getattr(failure, 'what', failure)}"
-            progress.report.append(f"{host}: {told}")
+            progress.report.append(f"{switcher.target.host}: {told}")
         untouched = [s.target.host for s in switchers if s not in reached and s.target.host not in failed]
         progress.report += [f"{host}: not reached, nothing was changed" for host in untouched]
         where = f"{len(failed)} of {len(switchers)} hosts failed" if failed else f"{len(switchers)} hosts"
-        what = explained(error, "", self.switchers[0].target.environment_name)
         fault = DeployFault(what.what, where=where, details=progress.report, remedy=what.remedy)
         fault.settled = True
         return fault

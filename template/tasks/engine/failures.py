@@ -4,9 +4,23 @@ from __future__ import annotations
 
 from .docker_engine import FREE_SPACE, NO_SPACE, engine_is_gone, refusal
 from .errors import BuildFault, DeployFault, Fault, MissingFault, UsageFault
+from .releases import Deployment
 
 BEFORE_SWITCH = (UsageFault, MissingFault, BuildFault)
 REACH = "see that it runs and can be reached, and deploy again: that converges from whatever it finds"
+
+
+class UnfinishedFault(Fault):
+    """The new release serves, but what follows the switch was not finished; `deployment` is what was done."""
+
+    def __init__(self, deployment: Deployment, reason: str, slot: str) -> None:
+        super().__init__(
+            f"the new release serves, but what follows was not finished: {reason}",
+            where=f"slot {slot}",
+            remedy="nothing needs to be done at once: the next deploy takes over from here",
+        )
+        self.deployment = deployment
+        self.settled = True
 
 
 def explained(error: BaseException, undone: str, environment: str) -> Fault:
@@ -49,15 +63,9 @@ def gone(host: str, error: BaseException) -> Fault:
     return fault
 
 
-def unfinished(error: BaseException, host: str, slot: str) -> Fault:
+def unfinished(error: BaseException, host: str, deployment: Deployment, slot: str) -> Fault:
     """What went wrong once the new release served; `slot` is what it left behind."""
     if engine_is_gone(error):
         return gone(host, error)
     reason = "interrupted" if isinstance(error, KeyboardInterrupt) else str(getattr(error, "what", error))
-    fault = Fault(
-        f"the new release serves, but what follows was not finished: {reason}",
-        where=f"slot {slot}",
-        remedy="nothing needs to be done at once: the next deploy takes over from here",
-    )
-    fault.settled = True
-    return fault
+    return UnfinishedFault(deployment, reason, slot)

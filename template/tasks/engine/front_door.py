@@ -22,6 +22,8 @@ from .waiting import wait_until
 PACKAGE = "./edge/process"
 NAME = "edge"
 START_SECONDS = 10
+SOCKET_PATH_BYTES = 103
+"""The longest path of a socket: 104 bytes with the closing NUL on macOS, 108 on Linux (unix(4), unix(7))."""
 
 
 @dataclass(frozen=True)
@@ -97,10 +99,14 @@ class FrontDoor:
         return dict(json.loads(text))
 
     def _socket(self) -> Path:
-        """The control socket: in the temporary folder, as a socket's path may have 107 characters at most (unix(7))."""
-        folder = Path(tempfile.gettempdir()) / f"copier-gin-{os.getuid()}"
+        """The control socket: in the temporary folder, or in /tmp where that makes its path too long for a socket."""
         name = hashlib.sha256(str(self.processes.folder).encode()).hexdigest()[:16]
-        return private_folder(folder) / f"{name}.sock"
+        paths = [
+            Path(folder) / f"copier-gin-{os.getuid()}" / f"{name}.sock" for folder in (tempfile.gettempdir(), "/tmp")
+        ]
+        path = next((path for path in paths if len(os.fsencode(path)) <= SOCKET_PATH_BYTES), paths[-1])
+        private_folder(path.parent)
+        return path
 
 
 class _UnixConnection(http.client.HTTPConnection):

@@ -267,7 +267,7 @@ class Switcher:
     def _undone(self, attempt: _Attempt, error: BaseException) -> Fault:
         """Put things back where the new release does not serve yet; gives the fault that says what serves now."""
         if attempt.switched:
-            return unfinished(error, self.target.host, self.former or attempt.slot)
+            return unfinished(error, self.target.host, attempt.deployment, self.former or attempt.slot)
         try:
             self.lease.require()
             undone = "nothing was changed" if self.dry else self._withdraw(attempt.slot)
