@@ -21,8 +21,10 @@ NO_ENGINE = {"DOCKER_HOST": "unix:///nowhere/docker.sock"}
 @pytest.fixture
 def home(tmp_path: Path) -> Iterator[dict[str, str]]:
     """An environment in which demos have a temporary folder and a state folder of their own."""
-    (tmp_path / "tmp").mkdir()
-    yield {"TMPDIR": str(tmp_path / "tmp"), "XDG_STATE_HOME": str(tmp_path / "state"), "PYTHONUNBUFFERED": "1"}
+    # Longer than the path of a socket may be, as a continuous integration's folders can be.
+    temporary = tmp_path / ("a-temporary-folder-" * 5)
+    temporary.mkdir()
+    yield {"TMPDIR": str(temporary), "XDG_STATE_HOME": str(tmp_path / "state"), "PYTHONUNBUFFERED": "1"}
 
 
 def start(home: dict[str, str], *words: str) -> subprocess.Popen[str]:

@@ -14,7 +14,7 @@ from .console import Console
 from .docker_engine import engine_is_gone, refusal
 from .edge import SLOTS, other
 from .errors import DeployFault, Fault, LockedFault, UsageFault
-from .failures import explained, gone, unfinished
+from .failures import UnfinishedFault, explained, gone, unfinished
 from .interruption import undisturbed
 from .lock import Lease
 from .releases import BEGUN, DONE, FAILED, KEPT, Deployment, Release, good, line_of, new_deployment, now
@@ -140,7 +140,7 @@ class Switcher:
                 self._record(replace(deployment, outcome=FAILED, reason=reason))
             return "no release served before, and none does now"
         self.look()
-        with undisturbed():
+        with undisturbed(), suppress(UnfinishedFault):  # The next deploy finishes it.
             self.return_to(before, reason)
         return f"returned to {before.version}, release {before.id}"
 
