@@ -267,6 +267,13 @@ def test_a_bot_can_answer_no_question_so_each_has_a_default() -> None:
     assert [name for name, one in questions.items() if name[0] != "_" and "default" not in one] == []
 
 
+def test_every_answer_is_kept_in_the_record_so_that_no_update_asks_or_forgets() -> None:
+    questions = yaml.safe_load((ROOT / "copier.yml").read_text())
+
+    assert [name for name, one in questions.items() if name[0] != "_" and (one.get("secret") or "ask" in one)] == []
+    assert "_secret_questions" not in questions
+
+
 def test_every_version_that_can_be_released_is_a_tag_that_bots_and_copier_can_order() -> None:
     from packaging.version import Version
 
