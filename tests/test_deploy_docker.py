@@ -372,6 +372,25 @@ def test_down_keeps_data_and_up_serves_it_again(service: Service) -> None:
     assert service.get(f"/v1/orders/{order['id']}").body == order
 
 
+def test_a_deploy_after_down_keeps_the_way_back(service: Service) -> None:
+    before = service.status()["release"]["id"]
+    told = service.invoke("history", "--env=staging", "--json").stdout
+
+    assert service.invoke("down", "--env=staging").returncode == 0
+    refused = service.invoke("rollback", "--env=staging")
+    told_while_down = service.invoke("history", "--env=staging", "--json").stdout
+    service.deploy("--set", "LOG_LEVEL=debug")
+    after = service.status()["release"]["id"]
+    returned = service.invoke("rollback", "--env=staging")
+
+    assert refused.returncode == 5
+    assert "nothing serves" in refused.stderr
+    assert json.loads(told_while_down) == json.loads(told)
+    assert after != before
+    assert returned.returncode == 0, returned.stderr
+    assert service.status()["release"]["id"] == before
+
+
 def test_down_with_volumes_asks_first(service: Service) -> None:
     with same_release_serves(service):
         done = service.invoke("down", "--env=staging", "--volumes")

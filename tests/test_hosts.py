@@ -148,7 +148,7 @@ def test_a_failure_on_a_later_host_takes_all_back_and_is_told_host_by_host(servi
     idle = next(slot for slot, traffic in slots.items() if traffic != "UP")
     container = f"{service.folder.name}-staging-app-{idle}-1"
     docker("--host", second.host, "rm", "--force", container)
-    docker("--host", second.host, "create", "--name", container, "copier-gin-lock", "in-the-way")
+    docker("--host", second.host, "create", "--name", container, "copier-gin-empty", "in-the-way")
     change(service)
     done = service.invoke("deploy", "--env=staging")
     docker("--host", second.host, "rm", "--force", container)

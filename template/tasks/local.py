@@ -30,7 +30,7 @@ def up(c: Context, env: str = "dev") -> None:
                 target.bring_up()
             print(f"{s.settings.service} is up in {env}: {target.url}")
         return
-    result = start_again(s, targets) if all(target.deployed_before() for target in targets) else None
+    result = start_again(s, targets) if all(target.releases.read() for target in targets) else None
     if result:
         tell(s, targets[0], result, json=False)
     else:

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 PROJECT_LABEL = "com.docker.compose.project"
 SERVICE_LABEL = "com.docker.compose.service"
+EMPTY_IMAGE = "copier-gin-empty"
+EMPTY_ARCHIVE = bytes(1024)
 EXEC_SECONDS = 30
 """For a command in a container: they are all short."""
 NO_SPACE = "no space left on device"
@@ -78,6 +80,12 @@ class Engine:
         except ImageNotFound:
             return False
         return True
+
+    def empty_image(self) -> str:
+        """The name of an image without any file, for containers that are never started; made where it is not there."""
+        if not self.image_exists(EMPTY_IMAGE):
+            self.client.api.import_image_from_data(EMPTY_ARCHIVE, repository=EMPTY_IMAGE, tag="latest")
+        return EMPTY_IMAGE
 
     def remove_images(self, labels: Mapping[str, str], kept: Collection[str] = ()) -> None:
         """Remove all images with these labels but those with a kept id; one that a container uses stays too."""

@@ -122,7 +122,7 @@ class DockerTarget(Target):
         """Keep the release's values with the engine, where its image is already."""
         if not self.runner.dry:
             secrets = self.project.configuration.secret_values()
-            self.stack.kept.keep(release.id, self._image, self.project.service_document(self._image), secrets)
+            self.stack.kept.keep(release.id, self.project.service_document(self._image), secrets)
 
     def missing(self, release: Release) -> str:
         """A release needs its image and its values."""
@@ -135,17 +135,13 @@ class DockerTarget(Target):
         """Compare with the file that the release has."""
         if self.missing(release):
             return True
-        kept = self.stack.kept.secrets(release.id, self._image_of(release))
+        kept = self.stack.kept.secrets(release.id)
         return kept.get(name) != self.project.configuration[name]
 
     def forget_all_but(self, releases: Sequence[Release]) -> None:
         """Give back the values and images of all other releases."""
         self.stack.kept.forget_all_but({release.id for release in releases})
         self.stack.engine.remove_images(self.project.labels(), set(map(self._image_of, releases)))
-
-    def deployed_before(self) -> bool:
-        """The volume of records outlives the stack."""
-        return self.stack.engine.volume_exists(f"{self.project.name}_releases")
 
     def renew_edge(self) -> None:
         """Build the edge's image and recreate its container."""

@@ -26,8 +26,6 @@ LEASE = 30.0
 """Seconds after its last renewal for which a lock holds: what a killed deployer of another machine costs the next."""
 RENEWAL = 5.0
 """Seconds between two renewals: several may fail before the lease is over."""
-IMAGE = "copier-gin-lock"
-EMPTY_ARCHIVE = bytes(1024)
 HOLDER = "copier-gin.lock"
 RENEWED = "renewed"
 REMOVED = "the deploy lock was removed, or taken over by another deploy"
@@ -60,7 +58,7 @@ class _EngineLock(Lease):
         self._ended = threading.Event()
         self._lost = ""
         self._ahead = 0.0
-        _require_image(engine)
+        self._image = engine.empty_image()
 
     def take(self) -> bool:
         """Whether the lock is ours now: it was free, or the one who held it is gone or has not renewed it."""
@@ -106,7 +104,7 @@ class _EngineLock(Lease):
 
         try:
             made = self._engine.client.containers.create(
-                IMAGE, ["held"], name=self._name, labels=self._labels, network_mode="none"
+                self._image, ["held"], name=self._name, labels=self._labels, network_mode="none"
             )
         except APIError as error:
             if error.status_code == 409:
@@ -169,12 +167,6 @@ class _EngineLock(Lease):
 
         with suppress(APIError, OSError):
             container.remove(force=True)
-
-
-def _require_image(engine: Engine) -> None:
-    """An image without any file, for containers that are only names."""
-    if not engine.image_exists(IMAGE):
-        engine.client.api.import_image_from_data(EMPTY_ARCHIVE, repository=IMAGE, tag="latest")
 
 
 def _holder_of(container: Container) -> Holder | None:

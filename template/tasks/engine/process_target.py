@@ -144,10 +144,6 @@ class ProcessTarget(Target):
             if folder.name not in kept:
                 shutil.rmtree(folder)
 
-    def deployed_before(self) -> bool:
-        """Records outlive the processes."""
-        return bool(self.releases.read())
-
     def renew_edge(self) -> None:
         """Stop the front door and build it anew; the slots go on."""
         active = self.live_slot()

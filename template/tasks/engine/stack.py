@@ -100,9 +100,8 @@ class Stack:
         done = self.compose("create", "--no-recreate", "database")
         if not done.ok:
             raise compose_fault("the database cannot be made", done)
-        image = str(self.require("database").attrs["Image"])
         secrets = {GENERATED: self.project.configuration[GENERATED]}
-        put_secrets(self.engine, image, f"{self.name}_{DATABASE_SECRETS}", secrets, self.kept.labels)
+        put_secrets(self.engine, f"{self.name}_{DATABASE_SECRETS}", secrets, self.kept.labels)
 
     def take_down(self, data: bool) -> None:
         """Remove containers and networks; with `data`, volumes, images and kept values as well."""

@@ -44,7 +44,7 @@ def _of(target: Target, service: str, env: str) -> dict[str, Any]:
         "service": service,
         "env": env,
         "target": target.name,
-        "state": _state(target, live, any(state.state == "running" for state in slots), target.deployed_before()),
+        "state": _state(target, live, any(state.state == "running" for state in slots), bool(target.releases.read())),
         "url": target.url,
         "maintenance": is_on(target),
         "release": deployment.summary() if deployment else None,

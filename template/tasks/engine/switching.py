@@ -156,6 +156,8 @@ class Switcher:
 
     def choose(self, wanted: str) -> Release:
         """The release to return to: `wanted`, or the one before that which serves in the line of good ones."""
+        if not self.former:
+            raise DeployFault("nothing serves, so there is no release to return from", remedy="up starts it again")
         live = next((state.release for state in self.target.slots() if state.slot == self.former), "")
         if wanted and wanted == live:
             raise UsageFault(f"release {wanted} serves already", remedy="nothing needs to be done")
@@ -165,7 +167,7 @@ class Switcher:
         if not wanted:
             line = line_of(self.records)
             found = [before for before, after in pairwise(line) if after.id == live]
-        if not self.former or not found:
+        if not found:
             what = f"there is no release {wanted} to return to" if wanted else "there is no former release to return to"
             raise DeployFault(what, remedy="history lists the releases; a commit can be checked out and deployed")
         if missing := self.target.missing(found[0]):

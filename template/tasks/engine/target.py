@@ -86,9 +86,6 @@ class Target(Protocol):
     def forget_all_but(self, releases: Sequence[Release]) -> None:
         """Give back what all other releases of this environment have kept."""
 
-    def deployed_before(self) -> bool:
-        """Whether anything was ever deployed to this environment."""
-
     def bring_up(self) -> None:
         """Start what the slots need where it does not run: front door and database."""
 
