@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
@@ -143,6 +144,34 @@ def serving_does(service: Service, statement: str, imports: str = "os") -> Itera
     with kept(path):
         path.write_text(text.replace("func main() {", fault, 1).replace("import (", f"import ({wanted}", 1))
         yield
+
+
+@contextmanager
+def answering_as_another_build(service: Service) -> Iterator[None]:
+    """Let `/version` answer what was not built, although the command `version` prints what was."""
+    router = "internal/app/router.go"
+    with kept(service.folder / router):
+        service.edit(router, "c.JSON(http.StatusOK, r.build)", 'c.JSON(http.StatusOK, gin.H{"version": "another"})')
+        yield
+
+
+@contextmanager
+def versions_seen(service: Service) -> Iterator[set[str]]:
+    """Every version that the front door answers with meanwhile."""
+    seen: set[str] = set()
+    ended = threading.Event()
+
+    def look() -> None:
+        while not ended.is_set():
+            seen.add(str(service.get("/version").body["version"]))
+
+    looking = threading.Thread(target=look)
+    looking.start()
+    try:
+        yield seen
+    finally:
+        ended.set()
+        looking.join()
 
 
 def request(method: str, url: str, body: Any = None, headers: dict[str, str] | None = None) -> Answer:

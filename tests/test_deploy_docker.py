@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from .support import HANG, Service, docker, kept, serving_does
+from .support import HANG, Service, answering_as_another_build, docker, kept, serving_does, versions_seen
 
 pytestmark = pytest.mark.docker
 
@@ -255,6 +255,16 @@ def test_a_service_that_exits_at_start_is_told_with_its_exit_code_at_once(servic
     assert done.returncode == 5
     assert "exited at its start (exit code 7)" in done.stderr
     assert "log: no luck" in done.stderr
+
+
+def test_a_release_that_answers_as_another_build_gets_no_request(service: Service) -> None:
+    with same_release_serves(service), versions_seen(service) as seen, answering_as_another_build(service):
+        done = service.invoke("deploy", "--env=staging")
+
+    assert done.returncode == 5
+    assert "does not answer as the build that was made" in done.stderr
+    assert 'answered: 200 {"version": "another"}' in done.stderr
+    assert seen == {service.get("/version").body["version"]}
 
 
 def test_a_service_that_needs_too_much_memory_is_told_so(service: Service) -> None:

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from .support import EXIT, HANG, Service, serving_does
+from .support import EXIT, HANG, Service, answering_as_another_build, serving_does, versions_seen
 
 
 @pytest.fixture(scope="module")
@@ -86,6 +86,16 @@ def test_a_service_that_never_becomes_ready_leaves_the_former_release(service: S
     assert "was not healthy within 2 s" in done.stderr
     assert "last probe" in done.stderr
     assert service.get("/version").body == before
+
+
+def test_a_release_that_answers_as_another_build_gets_no_request(service: Service) -> None:
+    with versions_seen(service) as seen, answering_as_another_build(service):
+        done = service.invoke("deploy", "--env=staging")
+
+    assert done.returncode == 5
+    assert "does not answer as the build that was made" in done.stderr
+    assert 'answered: 200 {"version": "another"}' in done.stderr
+    assert seen == {service.get("/version").body["version"]}
 
 
 def test_code_that_does_not_compile_is_told_with_the_compilers_words(service: Service) -> None:

@@ -5,12 +5,13 @@ from __future__ import annotations
 import io
 import os
 import re
+import socket
 import tarfile
 import time
 from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from .errors import DeployFault, MissingFault
 
@@ -109,6 +110,15 @@ class Engine:
         if status != 0:
             raise DeployFault(f"a command in {container.name} failed", details=[" ".join(argv), text.strip()])
         return text
+
+    def talk_to(self, container: Container, argv: Sequence[str]) -> socket.socket:
+        """Start a command in a container; its standard input and, in frames, its output. It ends with the socket."""
+        api = self.client.api
+        number = api.exec_create(container.id, list(argv), stdin=True)["Id"]
+        way: Any = api.exec_start(number, socket=True)
+        # Of most transports it is a file over the socket.
+        talk: socket.socket = getattr(way, "_sock", way)
+        return talk
 
     def put_file(self, container: Container, folder: str, name: str, content: str) -> None:
         """Write a file into a container's volume, as a whole."""

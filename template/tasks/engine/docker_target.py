@@ -7,14 +7,14 @@ from contextlib import AbstractContextManager
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from . import gobuild, image
 from .compose import ComposeProject
 from .docker_engine import Engine
 from .docker_releases import DockerReleases
 from .docker_slots import live_of, slot_state
-from .edge import ASK, SLOTS, Edge
+from .edge import SLOTS, Edge
 from .engine_lock import engine_lock
 from .errors import DeployFault
 from .health import HealthWatch, fault_of
@@ -26,7 +26,7 @@ from .runner import Runner
 from .ship import send, send_through
 from .source import BuildInfo
 from .stack import Stack, compose_fault
-from .target import SlotState, Target, migration_fault
+from .target import SlotState, Target, migration_fault, parse_json
 from .toolchain import find_go
 
 if TYPE_CHECKING:
@@ -189,6 +189,13 @@ class DockerTarget(Target):
             self._watch.wait(self.stack.require(f"app-{slot}"), timeout)
         return f"app-{slot}"
 
+    def slot_version(self, slot: str) -> tuple[int, Any]:
+        """Ask the slot from where the edge is, as only that has a way to it."""
+        head, _, body = (self.stack.ask_slot(slot, "/version") or "").partition("\r\n\r\n")
+        if not head:
+            raise fault_of(self.stack.require(f"app-{slot}"), "does not answer")
+        return int(head.split()[1]), parse_json(body.encode())
+
     def admit(self, slot: str, former: str) -> None:
         """Let the new slot in, and once the edge serves it, give the former one no new requests."""
         self.runner.act(f"send requests to app-{slot}", lambda: self._admit(slot, former))
@@ -281,8 +288,7 @@ class DockerTarget(Target):
             container.update(restart_policy={"Name": policy})  # type: ignore[arg-type]
 
     def _edge(self) -> Edge:
-        container = self.stack.require("edge")
-        return Edge(lambda line: self.stack.engine.execute(container, ["bash", "-c", ASK, line]))
+        return Edge(self.stack.ask_edge)
 
     def _container(self, slot: str) -> Container | None:
         return self.stack.find(f"app-{slot}")

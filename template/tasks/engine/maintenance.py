@@ -7,7 +7,6 @@ door looks for a file.
 from __future__ import annotations
 
 from .docker_target import DockerTarget
-from .edge import ASK
 from .errors import DeployFault
 from .process_target import ProcessTarget
 from .target import Target, fetch_json
@@ -23,7 +22,7 @@ def is_on(target: Target) -> bool:
         return target.door.maintenance.exists()
     if not isinstance(target, DockerTarget) or not target.stack.running("edge"):
         return False
-    return 'value="on"' in _ask(target, f"get map {MAP} state")
+    return 'value="on"' in target.stack.ask_edge(f"get map {MAP} state")
 
 
 def switch(target: Target, on: bool) -> None:
@@ -44,7 +43,7 @@ RENEW = "it may be older than this task: deploy --edge makes it anew"
 
 def _switch_map(target: DockerTarget, state: str) -> None:
     """First what counts now, then what a restart reads: a failure in between is told, and can be repeated."""
-    if refusal := _ask(target, f"set map {MAP} state {state}").strip():
+    if refusal := target.stack.ask_edge(f"set map {MAP} state {state}").strip():
         raise DeployFault("the front door knows no maintenance", details=[refusal], remedy=RENEW)
     target.stack.engine.execute(target.stack.require("edge"), ["bash", "-c", WRITE, state])
 
@@ -58,7 +57,3 @@ def _runs(target: Target) -> bool:
 def _page_is_shown(target: Target) -> bool:
     status, document = fetch_json(f"{target.probe_url}/")
     return status == 503 and isinstance(document, dict) and document.get("title") == TITLE
-
-
-def _ask(target: DockerTarget, line: str) -> str:
-    return target.stack.engine.execute(target.stack.require("edge"), ["bash", "-c", ASK, line])

@@ -9,6 +9,7 @@ import subprocess
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
+from typing import Any
 
 from . import gobuild
 from .configuration import Configuration
@@ -199,6 +200,11 @@ class ProcessTarget(Target):
         if status != 200 or process is None:
             raise self._unhealthy(slot, timeout, answer)
         return f"process {process.pid}"
+
+    def slot_version(self, slot: str) -> tuple[int, Any]:
+        """Ask the slot's process."""
+        process = self.processes.get(slot)
+        return fetch_json(f"http://{HOST}:{process.port}/version") if process else (0, "no process")
 
     def admit(self, slot: str, former: str) -> None:
         """Send requests to the new slot from now on."""

@@ -124,23 +124,6 @@ def last_of(deployments: Iterable[Deployment], release: str) -> Deployment | Non
     return next((deployment for deployment in reversed(found) if deployment.outcome != FAILED), None)
 
 
-def line_of(deployments: Iterable[Deployment]) -> list[Release]:
-    """The releases that led to the one that serves, oldest first.
-
-    A release that somebody rolled back from is not among them, and neither is one that failed.
-    """
-    line: list[Release] = []
-    for deployment in deployments:
-        ids = [release.id for release in line]
-        if deployment.outcome != DONE:
-            continue
-        if deployment.release.id in ids:
-            del line[ids.index(deployment.release.id) + 1 :]
-        else:
-            line.append(deployment.release)
-    return line
-
-
 def record_name(deployment: Deployment) -> str:
     """The name of a record's file: by time, so that a listing is a history.
 

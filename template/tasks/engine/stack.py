@@ -9,13 +9,18 @@ from typing import TYPE_CHECKING
 from .compose import DATABASE_PORT, DATABASE_SECRETS, OVERRIDE_FILE, ComposeProject
 from .configuration import GENERATED
 from .docker_engine import Engine
+from .edge import RUNTIME_API
 from .errors import DeployFault, Fault, MissingFault
 from .health import HealthWatch
 from .kept_releases import KeptReleases, put_secrets
+from .relay import Relay
 from .runner import Outcome, Runner
 
 if TYPE_CHECKING:
     from docker.models.containers import Container
+
+SERVICE_PORT = 8080
+RENEW_EDGE = "deploy --edge makes it anew, which breaks connections for a moment"
 
 
 class Stack:
@@ -26,6 +31,7 @@ class Stack:
         self.project = project
         self.engine = Engine(project.docker_host)
         self.kept = KeptReleases(self.engine, project.name, project.labels())
+        self._relay = Relay(self.engine, lambda: self.require("edge"))
 
     @property
     def name(self) -> str:
@@ -42,6 +48,18 @@ class Stack:
         if container is None:
             raise DeployFault(f"{self.name} has no container of {service}", remedy="bring the environment up with up")
         return container
+
+    def ask_edge(self, line: str) -> str:
+        """What the front door's runtime API answers to a line."""
+        answer = self._relay.ask(*RUNTIME_API, f"{line}\n")
+        if answer is None:
+            raise DeployFault("the front door does not answer", where=self.name, remedy=RENEW_EDGE)
+        return answer
+
+    def ask_slot(self, slot: str, path: str) -> str | None:
+        """The whole answer of a slot to a GET past the front door; None where it does not answer."""
+        host = f"app-{slot}"
+        return self._relay.ask(host, SERVICE_PORT, f"GET {path} HTTP/1.0\r\nHost: {host}\r\n\r\n")
 
     def running(self, service: str) -> bool:
         """Whether a service's container runs."""

@@ -8,17 +8,17 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
-from itertools import pairwise
 
 from .console import Console
 from .docker_engine import engine_is_gone, refusal
 from .edge import SLOTS, other
-from .errors import DeployFault, Fault, LockedFault, UsageFault
+from .errors import DeployFault, Fault, LockedFault
 from .failures import UnfinishedFault, explained, gone, unfinished
 from .interruption import undisturbed
 from .lock import Lease
-from .releases import BEGUN, DONE, FAILED, KEPT, Deployment, Release, good, line_of, new_deployment, now
-from .target import Target, fetch_version, verify_front_door
+from .releases import BEGUN, DONE, FAILED, KEPT, Deployment, Release, good, new_deployment, now
+from .rollback import release_to_return_to
+from .target import Target, fetch_version, verify_front_door, verify_slot
 from .waiting import wait_until
 
 KILLED = "its deployer ended before it was done"
@@ -155,28 +155,18 @@ class Switcher:
                 raise DeployFault("the new release did not stay well", where=self.target.url)
 
     def choose(self, wanted: str) -> Release:
-        """The release to return to: `wanted`, or the one before that which serves in the line of good ones."""
+        """The kept release to return to: `wanted`, or the one before that which serves in the line of good ones."""
         if not self.former:
             raise DeployFault("nothing serves, so there is no release to return from", remedy="up starts it again")
         live = next((state.release for state in self.target.slots() if state.slot == self.former), "")
-        if wanted and wanted == live:
-            raise UsageFault(f"release {wanted} serves already", remedy="nothing needs to be done")
-        found = [
-            record.release for record in good(self.records) if wanted in (record.release.id, record.release.version)
-        ]
-        if not wanted:
-            line = line_of(self.records)
-            found = [before for before, after in pairwise(line) if after.id == live]
-        if not found:
-            what = f"there is no release {wanted} to return to" if wanted else "there is no former release to return to"
-            raise DeployFault(what, remedy="history lists the releases; a commit can be checked out and deployed")
-        if missing := self.target.missing(found[0]):
-            commit = found[0].commit[:12]
+        found = release_to_return_to(self.records, live, wanted)
+        if missing := self.target.missing(found):
+            commit = found.commit[:12]
             raise DeployFault(
-                f"release {found[0].id} cannot be started again: {missing}",
+                f"release {found.id} cannot be started again: {missing}",
                 remedy=f"git checkout {commit} and deploy it; the last {KEPT} good releases are kept",
             )
-        return found[0]
+        return found
 
     # --- Steps ---------------------------------------------------------------------------------
 
@@ -188,6 +178,8 @@ class Switcher:
             step.detail = self.target.wait_healthy(attempt.slot, self.timeouts.healthy)
         self.lease.require()
         with self.console.step("admit"):
+            if not self.dry:
+                verify_slot(self.target, attempt.slot, release.build)
             attempt.deployment = replace(attempt.deployment, at=now())
             self._record(replace(attempt.deployment, outcome=BEGUN))
             self.target.admit(attempt.slot, self.former)

@@ -104,6 +104,9 @@ class Target(Protocol):
     def wait_healthy(self, slot: str, timeout: float) -> str:
         """Return when the slot is healthy; DeployFault with the cause as soon as it cannot become so."""
 
+    def slot_version(self, slot: str) -> tuple[int, Any]:
+        """The status and document of /version as the slot itself answers; DeployFault where it does not."""
+
     def admit(self, slot: str, former: str) -> None:
         """Send new requests to the slot instead of the former one."""
 
@@ -135,9 +138,9 @@ def fetch_json(url: str, timeout: float = 5) -> tuple[int, Any]:
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     try:
         with opener.open(request, timeout=timeout) as answer:
-            return int(answer.status), _json(answer.read())
+            return int(answer.status), parse_json(answer.read())
     except urllib.error.HTTPError as error:
-        return error.code, _json(error.read())
+        return error.code, parse_json(error.read())
     except (OSError, ValueError) as error:
         return 0, str(getattr(error, "reason", error))
 
@@ -147,14 +150,24 @@ def fetch_version(target: Target) -> tuple[int, Any]:
     return fetch_json(f"{target.probe_url}/version")
 
 
+def verify_slot(target: Target, slot: str, build: BuildInfo) -> None:
+    """Check that a slot without traffic answers as `build`; DeployFault with what it answers instead."""
+    what = "the new release does not answer as the build that was made"
+    _require_build(build, target.slot_version(slot), what, f"slot {slot}, /version")
+
+
 def verify_front_door(target: Target, build: BuildInfo) -> str:
     """Check that the front door answers with `build`; DeployFault with what it answers instead."""
-    status, document = fetch_version(target)
+    what = "the front door does not answer with the new build"
+    _require_build(build, fetch_version(target), what, f"{target.url}/version")
+    return f"{build.version} answers at {target.url}"
+
+
+def _require_build(build: BuildInfo, answer: tuple[int, Any], what: str, where: str) -> None:
+    status, document = answer
     if status != 200 or document != build.document():
         details = [f"expected: {json.dumps(build.document())}", f"answered: {status} {json.dumps(document)}"]
-        where = f"{target.url}/version"
-        raise DeployFault("the front door does not answer with the new build", where=where, details=details)
-    return f"{build.version} answers at {target.url}"
+        raise DeployFault(what, where=where, details=details)
 
 
 def migration_fault(status: int, words: Sequence[str]) -> DeployFault:
@@ -190,7 +203,8 @@ def require_free_port(host: str, port: int, variable: str) -> None:
             ) from error
 
 
-def _json(data: bytes) -> Any:
+def parse_json(data: bytes) -> Any:
+    """The document in an answer's body; the beginning of the text where it is none."""
     try:
         return json.loads(data)
     except ValueError:
