@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import importlib.util
+import sys
 from pathlib import Path
 
 from invoke.collection import Collection
 
-from . import build, command_line, deploy, drill, env, local, maintenance, quality, template
-from .engine.paths import ROOT
+# Invoke lets Python keep no compiled modules, so that each command would compile all of these anew.
+sys.dont_write_bytecode = bool(sys.flags.dont_write_bytecode)
+
+from . import build, command_line, deploy, drill, env, local, maintenance, quality, template  # noqa: E402
+from .engine.paths import ROOT  # noqa: E402
 
 GROUPS = {
     "Work": ["dev", "test", "lint", "doctor"],
