@@ -35,6 +35,7 @@ LINK = re.compile(r"\]\((?!https?://)([^)#\s]*)(?:#([^)\s]*))?\)")
 HEADING = re.compile(r"^#+ (.+)$", re.MULTILINE)
 COMMAND = re.compile(r"(?:\./inv|\binvoke) (?=[a-z-])([^\n`]*)")
 STEP = re.compile(r'console\.step\("(\w+)"\)')
+STEPS_ARE_IN = ("deployment", "switching")
 
 # What the contract promises beside the kinds of faults: done, an update with conflicts, and Ctrl-C.
 OTHER_EXIT_CODES = {0, 7, 130}
@@ -86,6 +87,11 @@ def refusal(text: str, *collections: Collection) -> str:
     return reason
 
 
+def steps_of_a_deploy() -> set[str]:
+    """The steps that a deploy shows."""
+    return {step for name in STEPS_ARE_IN for step in STEP.findall(read(f"template/tasks/engine/{name}.py"))}
+
+
 def slug(heading: str) -> str:
     """A heading's anchor."""
     return re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-")
@@ -134,7 +140,7 @@ def test_a_command_that_does_not_exist_would_be_found() -> None:
 
 def test_the_picture_shows_steps_that_a_deploy_has() -> None:
     picture = read("docs/pictures/deploy.svg")
-    steps = STEP.findall(read("template/tasks/engine/deployment.py"))
+    steps = steps_of_a_deploy() - {"soak"}  # With several hosts only.
 
     assert [step for step in steps if not re.search(rf"\b{step}\b", picture)] == []
 
@@ -183,10 +189,10 @@ def test_every_exit_code_is_documented() -> None:
 
 
 def test_every_step_of_a_deploy_is_documented() -> None:
-    steps = set(STEP.findall(read("template/tasks/engine/deployment.py")))
+    steps = steps_of_a_deploy()
     rows = {row[0].strip("`") for row in table_rows(read("docs/deploy.md").partition("## Steps")[2])}
 
-    assert steps
+    assert {"check", "build", "admit", "record"} < steps
     assert steps - rows == set()
 
 
@@ -213,6 +219,14 @@ def test_decisions_are_numbered_without_a_gap_and_short() -> None:
         assert text.startswith(f"# {number}. "), file.name
         assert HEADING.findall(text)[1:] == ["Context", "Decision", "Consequences"], file.name
         assert text.count("\n") <= 40, file.name
+
+
+def test_every_case_of_lost_work_names_a_test_that_exists() -> None:
+    rows = table_rows(read("docs/decisions/0027-cases-of-lost-work.md"))[2:]
+    source = "\n".join(path.read_text() for path in (ROOT / "tests").glob("test_*.py"))
+
+    assert {row[0].split()[0].rstrip("b") for row in rows} == {str(number) for number in range(1, 22)}
+    assert [row[2] for row in rows if f"def {row[2].strip('`')}(" not in source] == []
 
 
 # --- What is shown is what happens ----------------------------------------------------------------
