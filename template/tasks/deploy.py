@@ -64,15 +64,14 @@ def deploy(
     configuration = checked_configuration(s, set_ or (), make_password=not plan)
     info = read_build_info(s.runner, s.settings.service, env)
     if plan:
-        _tell_plans(_deploy_plans(s, configuration, info), json)
+        _tell_plans(_deploy_plans(s, configuration, info, edge), json)
         return
     targets = make_targets(s.runner, s.settings, configuration)
     _let_hear(s, targets[0], events)
     with locked(targets, f"deploy --env={env}", wait, s.console.note) as leases:
         s.console.title(f"Deploying {s.settings.service} {info.version} to {env} ({described(targets)})")
-        for target in targets if edge else []:
-            with s.console.step("edge"):
-                target.renew_edge()
+        for target in targets:
+            _look_after_edge(s, target, edge)
         result = _deployer(s, targets, leases, timeouts).deploy(info, configuration)
     tell(s, targets[0], result, json)
 
@@ -194,6 +193,16 @@ def start_again(s: Session, targets: Sequence[Target]) -> Result | None:
         return _deployer(s, targets, leases, _timeouts(s, "")).resume()
 
 
+def _look_after_edge(s: Session, target: Target, renew: bool) -> None:
+    """Make the front door anew where that is wanted, else say that it would become another one."""
+    if renew:
+        with s.console.step("edge"):
+            target.renew_edge()
+    elif target.edge_outdated():
+        place = f" of {target.host}" if target.host else ""
+        s.console.note(f"the front door{place} stays as it was made; deploy --edge makes it as it is here now")
+
+
 def _let_hear(s: Session, target: Target, path: str) -> None:
     """Open the file of events and the webhook, where they are wanted and something is about to happen."""
     if s.runner.dry or not (path or s.settings.webhook_file):
@@ -217,12 +226,12 @@ def _facts(s: Session, target: Target) -> dict[str, str]:
     return {"service": s.settings.service, "env": s.environment.name, "target": target.name, "url": target.url}
 
 
-def _deploy_plans(s: Session, configuration: Configuration, info: BuildInfo) -> list[Plan]:
+def _deploy_plans(s: Session, configuration: Configuration, info: BuildInfo, edge: bool) -> list[Plan]:
     plans = []
     for target in make_targets(s.runner, s.settings, configuration):
         live = deployment_in(target, target.live_slot())
         migrations = migrations_unknown_to(s.runner, live.release.commit if live else "")
-        plans.append(plan_deploy(target, configuration, info, live, migrations))
+        plans.append(plan_deploy(target, configuration, info, live, migrations, edge))
     return plans
 
 

@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 
 from .configuration import GENERATED, Configuration
 from .edge import SLOTS
+from .edge_definition import EDGE, edge_fingerprint
 from .kept_releases import SECRETS
 from .paths import write_private
 from .runner import clean_environment
@@ -126,6 +127,11 @@ class ComposeProject:
             digest.update(path.read_bytes() if path.exists() else b"")
         return digest.hexdigest()[:16]
 
+    def edge_fingerprint(self) -> str:
+        """A hash of all that makes the front door."""
+        files = (self.root / BASE_FILE, self.root / OVERRIDE_FILE)
+        return edge_fingerprint(self.root / "edge", files, self.configuration.stack_values())
+
     def _stack_file(self) -> Path:
         return self.state / "stack.json"
 
@@ -134,7 +140,8 @@ class ComposeProject:
 
     def _stack_document(self) -> dict[str, Any]:
         labels = self.labels()
-        document: dict[str, Any] = {"services": {"edge": {"labels": labels}}}
+        edge = {**labels, EDGE: self.edge_fingerprint()}
+        document: dict[str, Any] = {"services": {"edge": {"labels": edge}}}
         if self.own_database:
             document["services"]["database"] = {
                 "labels": labels,

@@ -15,6 +15,7 @@ from .docker_engine import Engine
 from .docker_releases import DockerReleases
 from .docker_slots import live_of, slot_state
 from .edge import SLOTS, Edge
+from .edge_definition import EDGE
 from .engine_lock import engine_lock
 from .errors import DeployFault
 from .health import HealthWatch, fault_of
@@ -145,7 +146,12 @@ class DockerTarget(Target):
 
     def renew_edge(self) -> None:
         """Build the edge's image and recreate its container."""
-        self.stack.recreate("edge")
+        self.stack.renew_edge()
+
+    def edge_outdated(self) -> bool:
+        """Compare with the label of its container."""
+        edge = self.stack.find("edge")
+        return edge is not None and edge.labels.get(EDGE) != self.project.edge_fingerprint()
 
     def bring_up(self) -> None:
         """Bring the edge and the database up where they are not, and what the user adds as it is defined now."""

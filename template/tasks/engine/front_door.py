@@ -13,8 +13,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from .edge_definition import folder_fingerprint
 from .errors import BuildFault, DeployFault
-from .paths import private_folder
+from .paths import private_folder, write_private
 from .processes import PAUSE, Processes
 from .runner import Runner, clean_environment
 from .waiting import wait_until
@@ -39,17 +40,28 @@ class FrontDoor:
         return self.processes.folder / "front-door"
 
     @property
+    def _built_from(self) -> Path:
+        return self.processes.folder / "front-door.files"
+
+    @property
     def maintenance(self) -> Path:
         """The file that is there while maintenance is on."""
         return self.processes.folder / "maintenance"
 
     def build(self, runner: Runner, go: str) -> None:
-        """Build the program, unless it runs; BuildFault with the compiler's words."""
-        if self.alive():
-            return
-        done = runner.run([go, "build", "-trimpath", "-o", str(self.binary), PACKAGE])
+        """Build the program; BuildFault with the compiler's words, and the one that is there stays."""
+        draft = self.binary.with_name(f".{self.binary.name}")
+        done = runner.run([go, "build", "-trimpath", "-o", str(draft), PACKAGE])
         if not done.ok:
             raise BuildFault("the front door does not build", where=PACKAGE, details=done.tail())
+        if not runner.dry:
+            draft.replace(self.binary)
+            write_private(self._built_from, folder_fingerprint(runner.root / PACKAGE))
+
+    def outdated(self, root: Path) -> bool:
+        """Whether the program was built from other files than those in the checkout."""
+        known = self._built_from.read_text(encoding="utf-8") if self._built_from.exists() else ""
+        return known != folder_fingerprint(root / PACKAGE)
 
     def alive(self) -> bool:
         """Whether it runs."""

@@ -11,8 +11,12 @@ from .releases import Deployment, Release
 from .source import BuildInfo, Migration
 from .target import Target
 
-STEPS = ("check", "build", "image", "migrate", "start", "healthy", "admit", "verify", "drain", "retire", "record")
-ROLLBACK_STEPS = ("check", *STEPS[4:])
+SWITCH = ("start", "healthy", "admit", "verify", "drain", "retire", "record")
+STEPS = ("check", "build", "image", "ship", "migrate", *SWITCH)
+ROLLBACK_STEPS = ("check", *SWITCH)
+AS_IT_IS = "as it is"
+DIFFERS = "made from something else than is here: --edge makes it anew, which breaks connections for a moment"
+RENEWED = "made anew first, which breaks connections for a moment"
 
 
 @dataclass(frozen=True)
@@ -30,6 +34,7 @@ class Plan:
     changed: Mapping[str, Sequence[str]] = field(default_factory=dict)
     migrations: Sequence[str] = ()
     irreversible: Sequence[str] = ()
+    edge: str = AS_IT_IS
     steps: Sequence[str] = ()
 
     def document(self) -> dict[str, Any]:
@@ -46,7 +51,12 @@ class Plan:
             rows.append(("configuration", "as it is"))
         rows += [("migration", name) for name in self.migrations] or [("migrations", "none")]
         rows += [("no way back", name) for name in self.irreversible]
-        return [*rows, ("where", f"{self.target}, {self.url}"), ("steps", " ".join(self.steps))]
+        return [
+            *rows,
+            ("front door", self.edge),
+            ("where", f"{self.target}, {self.url}"),
+            ("steps", " ".join(self.steps)),
+        ]
 
 
 def plan_deploy(
@@ -55,6 +65,7 @@ def plan_deploy(
     info: BuildInfo,
     live: Deployment | None,
     migrations: Sequence[Migration],
+    renew_edge: bool,
 ) -> Plan:
     """What deploying `info` with `configuration` would change; `migrations` are those that the live release lacks."""
     now = {name: configuration.masked(name) for name in configuration.given}
@@ -75,7 +86,8 @@ def plan_deploy(
         removed=removed,
         changed=changed,
         migrations=[migration.name for migration in migrations],
-        steps=STEPS,
+        edge=_edge(target, renew_edge),
+        steps=("edge", *STEPS) if renew_edge else STEPS,
     )
 
 
@@ -96,6 +108,12 @@ def plan_rollback(target: Target, wanted: Release, live: Deployment | None, migr
         irreversible=[migration.name for migration in migrations if migration.irreversible],
         steps=ROLLBACK_STEPS,
     )
+
+
+def _edge(target: Target, renewed: bool) -> str:
+    if renewed:
+        return RENEWED
+    return DIFFERS if target.edge_outdated() else AS_IT_IS
 
 
 def _difference(

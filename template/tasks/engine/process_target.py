@@ -78,7 +78,8 @@ class ProcessTarget(Target):
         package = main_package(self.runner.root, self.settings.service)
         plan = gobuild.plan_build(go, self.runner.root, self.configuration.environment, info, "", package)
         gobuild.build(self.runner, plan, info)
-        self.door.build(self.runner, go)
+        if not self.door.alive():
+            self.door.build(self.runner, go)
         self._binary = plan.output
         return str(plan.output.relative_to(self.runner.root))
 
@@ -146,13 +147,17 @@ class ProcessTarget(Target):
                 shutil.rmtree(folder)
 
     def renew_edge(self) -> None:
-        """Stop the front door and build it anew; the slots go on."""
+        """Build the front door anew, then stop the one that runs; the slots go on."""
         active = self.live_slot()
-        self.processes.stop(EDGE)
         self.door.build(self.runner, require_go(self.runner))
+        self.runner.act("stop the front door", lambda: self.processes.stop(EDGE))
         self.runner.act(f"start the front door at {self.url}", self.door.start)
         if active:
             self.runner.act(f"send requests to the {active} slot", lambda: self._switch(active))
+
+    def edge_outdated(self) -> bool:
+        """Compare with what it was built from."""
+        return self.door.alive() and self.door.outdated(self.runner.root)
 
     def bring_up(self) -> None:
         """Start the front door where it does not run."""

@@ -10,7 +10,7 @@ from .compose import DATABASE_PORT, DATABASE_SECRETS, OVERRIDE_FILE, ComposeProj
 from .configuration import GENERATED
 from .docker_engine import Engine
 from .edge import RUNTIME_API
-from .errors import DeployFault, Fault, MissingFault
+from .errors import BuildFault, DeployFault, Fault, MissingFault
 from .health import HealthWatch
 from .kept_releases import KeptReleases, put_secrets
 from .relay import Relay
@@ -89,9 +89,19 @@ class Stack:
             raise compose_fault(f"{OVERRIDE_FILE} is not in order", done)
         return sorted(set(done.stdout.split()) - self.project.template_services)
 
-    def recreate(self, service: str) -> None:
-        """Build a service's image where it has a build, make its container anew and wait until it is healthy."""
-        self._up("--build", "--force-recreate", "--no-deps", service)
+    def renew_edge(self) -> None:
+        """Build the front door's image, make its container anew and wait until it is healthy.
+
+        BuildFault where its configuration is not in order: the one that runs is left alone.
+        """
+        done = self.compose("build", "edge")
+        if not done.ok:
+            # Of a step that failed, what it said stands between two lines of dashes.
+            said = [line for line in done.stdout.split("------\n")[-2:][0].splitlines() if line.strip()]
+            remedy = "mend what the build names: edge/haproxy.cfg, edge/Dockerfile or EDGE_IMAGE"
+            details = [*said[-8:], *done.tail(1)]
+            raise BuildFault("the front door does not build", where="edge", details=details, remedy=remedy)
+        self._up("--force-recreate", "--no-deps", "edge")
 
     def _up(self, *options: str) -> None:
         wanted = [option for option in options if not option.startswith("--")]

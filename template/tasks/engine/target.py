@@ -92,6 +92,9 @@ class Target(Protocol):
     def renew_edge(self) -> None:
         """Make the front door anew, with its present configuration, image and port."""
 
+    def edge_outdated(self) -> bool:
+        """Whether the front door that is there was made from something else than it would be now."""
+
     def migrate(self, release: Release, slot: str) -> str:
         """Bring the database to the release's schema. Gives a detail line."""
 
