@@ -83,5 +83,5 @@ def bring(
 def _tell(progress: Progress, results: Sequence[Result], seconds: float) -> None:
     left = fleet_report.to_do(results)
     lines = ["", *left, ""] if left else [""]
-    lines.append(f"{len(results)} services in {seconds:.1f} s: {fleet_report.totals(results)}")
+    lines.append(fleet_report.headline(results, seconds))
     print("\n".join(lines), file=progress.output, flush=True)

@@ -31,6 +31,12 @@ def document(results: Sequence[Result], seconds: float, jobs: int) -> dict[str, 
     }
 
 
+def headline(results: Sequence[Result], seconds: float) -> str:
+    """How many services there were, how long it took, and how many came to which outcome."""
+    services = "1 service" if len(results) == 1 else f"{len(results)} services"
+    return f"{services} in {seconds:.1f} s: {totals(results)}"
+
+
 def totals(results: Sequence[Result]) -> str:
     """How many came to which outcome, on one line."""
     counted = Counter("with conflicts" if result.code == CONFLICTS else result.outcome for result in results)
@@ -54,7 +60,7 @@ def summary(results: Sequence[Result], seconds: float) -> str:
     lines = [
         "# Services and their template",
         "",
-        f"{len(results)} services in {seconds:.0f} s: {totals(results)}.",
+        f"{headline(results, seconds)}.",
         "",
         "| service | from | to | outcome | branch | seconds |",
         "|---|---|---|---|---|---|",
