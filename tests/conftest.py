@@ -31,7 +31,17 @@ def pytest_configure() -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Skip what needs an engine where none answers, unless REQUIRE_DOCKER=1 makes that an error."""
+    """Begin with what takes longest, so that no worker is left with it in the end; skip what needs an engine."""
+    quick: dict[Path, list[bool]] = {}
+    for item in items:
+        unmarked = [item.get_closest_marker(name) is None for name in ("slow", "docker")]
+        quick[item.path] = min(unmarked, quick.get(item.path, unmarked))
+    items.sort(key=lambda item: quick[item.path])
+    _skip_without_engine(items)
+
+
+def _skip_without_engine(items: list[pytest.Item]) -> None:
+    """Where no engine answers, unless REQUIRE_DOCKER=1 makes that an error."""
     if DOCKER_REQUIRED or not any(item.get_closest_marker("docker") for item in items) or engine_answers():
         return
     for item in items:

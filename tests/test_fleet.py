@@ -32,6 +32,8 @@ from service_tasks.engine.toolchain import find_go
 from .support import ROOT, git
 from .template_versions import Template, commit, make_template
 
+pytestmark = pytest.mark.slow
+
 BRANCH = "template-update/v1.3.0"
 FORMER, NEWER = "v1.1.0", "v1.3.0"
 QUIET = 'package order\n\nimport "example.com/shop/orders/internal/platform/log"\n\nvar quiet = log.Discard()\n'

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import signal
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -95,6 +98,18 @@ def test_a_port_that_does_not_answer_has_no_answer_and_stops_no_other(
     asked = relay(name)
 
     assert asked.ask(host, port, question) is None
+    assert "Uptime" in (asked.ask(*API, "show info\n") or "")
+
+
+def test_an_answer_that_comes_after_ctrl_c_is_not_that_of_the_next_question(name: str) -> None:
+    asked = relay(name)
+    assert asked.ask(*API, "show info\n")
+    interruption = threading.Timer(0.3, lambda: os.kill(os.getpid(), signal.SIGINT))
+    interruption.start()
+
+    with pytest.raises(KeyboardInterrupt):
+        asked.ask(*SITE, "GET / HTTP/1.0\r\n")
+
     assert "Uptime" in (asked.ask(*API, "show info\n") or "")
 
 

@@ -22,6 +22,8 @@ from .support import ROOT, Service, git
 from .template_versions import DROPPED, RENAMED, Template, commit, replace
 from .updating import OWN_CODE, Garage, Subject, nothing_proved
 
+pytestmark = pytest.mark.slow
+
 FORMER, NEWER = RENAMED
 
 

@@ -54,18 +54,19 @@ class Relay:
         from requests.exceptions import ReadTimeout
 
         way = self._way = self._way or self._engine.talk_to(self._place(), ["bash", "-c", PASS_ON])
+        answer = b""
         try:
             way.settimeout(SILENT_SECONDS)
             way.sendall(line)
-            answer = b""
             while not answer.endswith(b"\0"):
                 answer += _frame(way)
-        except OSError as error:
-            self._way = None
-            way.close()
-            if isinstance(error, TimeoutError):
-                raise ReadTimeout("the engine is silent") from error
-            raise
+        except TimeoutError as error:
+            raise ReadTimeout("the engine is silent") from error
+        finally:
+            if not answer.endswith(b"\0"):
+                # After Ctrl-C too: an answer that comes late must not be taken for that of the next question.
+                self._way = None
+                way.close()
         text, ended, _ = answer.decode(errors="replace").partition("\1")
         return text if ended else None
 
