@@ -2,31 +2,41 @@
 
 from __future__ import annotations
 
+import re
+import subprocess
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from statistics import median
 from typing import Any
 
 from .load_client import Load, Report
 from .routes import MARKER, SLOW
+from .service import BenchError
 from .ways import Way
 
 REST = 2.0
 """Seconds of load before and after a switch."""
 LEVELS = ("warn", "error")
 """Log levels to switch between; a fresh deploy has another one."""
+LISTENING = '"listening"'
+"""In the service's log line when it is ready."""
 Say = Callable[[str], None]
 
 
 @dataclass(frozen=True)
 class Change:
-    """One changed line: seconds until the command has ended, until its answer was seen, and the longest gap."""
+    """One changed line: seconds until the command has ended, until its answer was seen, and the longest gap.
+
+    `knowing` are those from the moment when the new release listened until the command said that it is ready.
+    """
 
     total: float
     serving: float
     gap: float
+    knowing: float
 
 
 def measure_change(way: Way, client: Path) -> Change:
@@ -38,7 +48,8 @@ def measure_change(way: Way, client: Path) -> Change:
         done = way.deploy()
         time.sleep(0.5)
         watched = load.report().watched
-    return Change(done.ended - started, watched.first(wanted) - started, watched.longest_gap / 1000)
+    knowing = max(0.0, way.known(done) - said_last(way, LISTENING))
+    return Change(done.ended - started, watched.first(wanted) - started, watched.longest_gap / 1000, knowing)
 
 
 def measure_switch(way: Way, client: Path, connections: int, level: str) -> Report:
@@ -60,6 +71,7 @@ def change_document(changes: Sequence[Change]) -> dict[str, Any]:
         "total_s": rounded(median(change.total for change in changes)),
         "serving_s": rounded(median(change.serving for change in changes)),
         "gap_s": rounded(median(change.gap for change in changes)),
+        "ready_to_known_s": rounded(median(change.knowing for change in changes)),
     }
 
 
@@ -88,6 +100,20 @@ def measure_way(way: Way, client: Path, changes: int, connections: Sequence[int]
         switches[str(number)] = switch_document(measure_switch(way, client, number, level))
         say(f"  a switch under {number} connections: {switches[str(number)]['lost']} lost")
     return {"title": way.title, "change": change_document(counted), "switches": switches}
+
+
+def said_last(way: Way, words: str) -> float:
+    """When a container of the service said these words last, by the engine's clock, in seconds since 1970."""
+    found = []
+    for name in way.containers():
+        command = ["docker", "logs", "--timestamps", name]
+        said = subprocess.run(command, capture_output=True, text=True, check=False)
+        found += [line.split()[0] for line in (said.stdout + said.stderr).splitlines() if words in line]
+    if not found:
+        raise BenchError(f"no container of {way.title} says {words}")
+    # Nanoseconds are more than Python's parser takes.
+    texts = [re.sub(r"(\.\d{6})\d*Z", r"\1+00:00", text) for text in found]
+    return max(datetime.fromisoformat(text).timestamp() for text in texts)
 
 
 def rounded(value: float) -> float:

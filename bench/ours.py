@@ -1,25 +1,22 @@
-"""What is measured of `invoke deploy` alone: where its seconds go, what it knows when, and many switches."""
+"""What is measured of `invoke deploy` alone: where its seconds go, and many switches."""
 
 from __future__ import annotations
 
 import json
 import os
-import re
 import shutil
-import subprocess
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import datetime
 from pathlib import Path
 from statistics import median
 from typing import Any
 
 from .load_client import Load
-from .measure import Say, rounded, steps
+from .measure import LISTENING, Say, rounded, said_last, steps
 from .routes import SLOW
-from .service import ENV, BenchError, Run, Service
+from .service import BenchError, Run, Service
 from .ways import Invoke
 
 SHIM = """\
@@ -32,50 +29,79 @@ exit $status
 """
 """Stands before a program on the PATH and notes how long each call of it took."""
 
-CRASH = """func main() {
-	if len(os.Args) < 2 || os.Args[1] == "serve" {
-		fmt.Fprintf(os.Stderr, "crash at %d\\n", time.Now().UnixMilli())
-		os.Exit(7)
-	}"""
+
+ENGINE_CALLS = """\
+import http.client
+import time
+
+put, get = http.client.HTTPConnection.putrequest, http.client.HTTPConnection.getresponse
+
+
+def putrequest(self, *words, **options):
+    self.started = time.time()
+    return put(self, *words, **options)
+
+
+def getresponse(self):
+    answer = get(self)
+    with open({log!r}, "a") as notes:
+        print(self.started, time.time(), "engine", file=notes)
+    return answer
+
+
+http.client.HTTPConnection.putrequest, http.client.HTTPConnection.getresponse = putrequest, getresponse
+"""
+"""Python runs it at the start of a task; it notes every request and how long its answer took to begin."""
 
 
 def measure_deploys(way: Invoke, base: Path, runs: int) -> dict[str, Any]:
-    """Deploys of one changed line each: seconds of each step, the tool's own share, and when it knew."""
-    details, overheads, knowing = [], [], []
+    """Deploys of one changed line each: seconds of each step, and the tool's own share."""
+    details, overheads = [], []
     with _noted_calls(way.service, base) as log:
         for _ in range(runs):
             way.service.change()
             log.unlink(missing_ok=True)
             done = way.deploy()
             seconds: dict[str, float] = json.loads(done.stdout)["seconds"]
-            ready = _last_listening(way.service)
+            ready = said_last(way, LISTENING)
             details.append(seconds)
-            knowing.append(max(0.0, done.at(" healthy ") - ready))
             overheads.append(_overhead(done, _calls(log), ready, seconds))
     return {
         "runs": runs,
         "steps_s": steps(details),
         "overhead_s": rounded(median(overheads)),
-        "ready_to_known_s": rounded(median(knowing)),
     }
 
 
 def _overhead(done: Run, calls: Sequence[tuple[float, float, str]], ready: float, seconds: dict[str, float]) -> float:
     """Seconds of a deploy that are the tool's own.
 
-    Of the whole, these are taken off: every call of go and docker; the time from the end of `compose up` until the
-    service said that it listens; the drain; the stop of the former container.
+    Of the whole, these are taken off: every call of go, of docker and of the engine; the time from the end of
+    `compose up` until the service said that it listens; the drain; the stop of the former container.
     """
-    children = sum(ended - started for started, ended, _ in calls)
     up = max((ended for _, ended, words in calls if words.startswith("docker compose")), default=ready)
-    return done.seconds - children - max(0.0, ready - up) - seconds.get("drain", 0.0) - seconds.get("retire", 0.0)
+    others = [(started, ended) for started, ended, _ in calls] + [(up, ready)]
+    for step in ("drain", "retire"):
+        ended = done.at(f" {step} ")
+        others.append((ended - seconds[step], ended))
+    return done.seconds - covered(others)
+
+
+def covered(spans: Iterable[tuple[float, float]]) -> float:
+    """The seconds that lie in at least one of the spans, each from its start to its end."""
+    total, reached = 0.0, float("-inf")
+    for started, ended in sorted(spans):
+        total += max(0.0, ended - max(started, reached))
+        reached = max(reached, ended)
+    return total
 
 
 @contextmanager
 def _noted_calls(service: Service, base: Path) -> Iterator[Path]:
-    """Have every call of go and docker noted in a file."""
+    """Have every call of go, of docker and of the engine noted in a file."""
     folder, log = base / "shims", base / "calls"
     folder.mkdir()
+    (folder / "sitecustomize.py").write_text(ENGINE_CALLS.format(log=str(log)), encoding="utf-8")
     for name in ("go", "docker"):
         program = shutil.which(name)
         if program:
@@ -83,10 +109,11 @@ def _noted_calls(service: Service, base: Path) -> Iterator[Path]:
             shim.write_text(SHIM.format(program=program, name=name, log=log), encoding="utf-8")
             shim.chmod(0o755)
     before, service.path = service.path, f"{folder}{os.pathsep}{service.path}"
+    service.python_path = str(folder)
     try:
         yield log
     finally:
-        service.path = before
+        service.path, service.python_path = before, ""
 
 
 def _calls(log: Path) -> list[tuple[float, float, str]]:
@@ -94,54 +121,9 @@ def _calls(log: Path) -> list[tuple[float, float, str]]:
     return [(float(started), float(ended), words) for started, ended, words in lines]
 
 
-def _last_listening(service: Service) -> float:
-    """When a slot said last that it listens, in seconds since 1970."""
-    found = []
-    for slot in ("blue", "green"):
-        command = ["docker", "logs", "--timestamps", f"{service.name}-{ENV}-app-{slot}-1"]
-        said = subprocess.run(command, capture_output=True, text=True, check=False)
-        found += [line.split()[0] for line in (said.stdout + said.stderr).splitlines() if '"listening"' in line]
-    if not found:
-        raise BenchError("no slot says that it listens")
-    # Nanoseconds are more than Python's parser takes.
-    texts = [re.sub(r"(\.\d{6})\d*Z", r"\1+00:00", text) for text in found]
-    return max(datetime.fromisoformat(text).timestamp() for text in texts)
-
-
-def measure_crash(way: Invoke, runs: int) -> float:
-    """Seconds from the moment at which the service ends itself at its start until its words are on the screen."""
-    service = way.service
-    path = service.folder / "cmd" / service.name / "main.go"
-    former = path.read_text(encoding="utf-8")
-    code = former.replace("func main() {", CRASH, 1)
-    code = code.replace("import (", 'import (\n\t"fmt"\n\t"time"', 1)
-    took = []
-    path.write_text(code, encoding="utf-8")
-    try:
-        for _ in range(runs):
-            done = service.invoke("deploy", f"--env={ENV}", status=5)
-            moment, line = next((at, line) for at, line in done.lines if "crash at " in line)
-            took.append(moment - int(line.rpartition(" ")[2]) / 1000)
-    finally:
-        path.write_text(former, encoding="utf-8")
-    return rounded(median(took))
-
-
-def measure_small_tasks(way: Invoke, runs: int) -> dict[str, float]:
-    """Seconds of a rollback, of a deploy that finds nothing to do, and of the list of tasks."""
-    back, nothing, listing = [], [], []
-    for _ in range(runs):
-        way.switch("debug")
-        back.append(way.rollback().seconds)
-    way.deploy()
-    for _ in range(max(runs, 3)):
-        nothing.append(way.deploy().seconds)
-        listing.append(way.service.invoke("--list").seconds)
-    return {
-        "rollback_s": rounded(median(back)),
-        "nothing_new_s": rounded(median(nothing)),
-        "list_s": rounded(median(listing)),
-    }
+def measure_list(service: Service, runs: int) -> float:
+    """Seconds of the list of tasks."""
+    return rounded(median(service.invoke("--list").seconds for _ in range(runs)))
 
 
 @dataclass

@@ -54,11 +54,15 @@ METHOD = """\
   {requests} requests, {lost} lost. The longest time in which no request at all was answered was {gap:.0f} ms.
 - The switches over HTTP/2 are the same, with Caddy in front by the files of [deploy.md](deploy.md#tls) and its own
   authority: {http2_requests} requests, {http2_lost} lost. Each connection is one of HTTP/2 with one request at a time.
-- "Service ready → deploy knows": from the service's log line `listening`, by the engine's clock, to the end of the step
-  `healthy`.
-- "The tool's own share": the whole command, less every call of `go` and `docker`, less the time from the end of
-  `compose up` until the service listens, less the steps `drain` and `retire`. Talking to the engine and to the front
-  door and waiting for its probe are part of it, and so is Python's start.
+- "Service ready → deploy knows": from the service's log line `listening`, by the engine's clock, to the line of the
+  step `healthy`, and with Compose to the end of the command.
+- "Nothing new" is the same command once more. "Back to the former release" is `rollback`; with Compose the line is put
+  back, as by git, and the same command run: Docker has the layers of the former build still.
+- The crash is a service that writes a line and ends with 7 as soon as it serves. The clock runs from its line to the
+  message of `invoke deploy`, which shows that line, and to the end of Compose's command, which does not.
+- "The tool's own share": the whole command, less every call of `go`, of `docker` and of the engine, less the time from
+  the end of `compose up` until the service listens, less the steps `drain` and `retire`. Python's start, and waiting
+  for the engine and the front door to find the service healthy, are part of it.
 - The service of the two other ways stops at once (`DRAIN_LEAD=0s`); the 2 s of its default would make their gap longer.
 - Images are as the engine counts them, uncompressed. A layer's bytes are those after gzip.
 
@@ -94,9 +98,17 @@ def page(document: Mapping[str, Any]) -> str:
 def _side_by_side(document: Mapping[str, Any]) -> str:
     ways = [document["ways"][name] for name in WAYS]
     rows = [
-        ["one changed line until all is done", *(f"{way['change']['total_s']:.1f} s" for way in ways)],
-        ["one changed line until it serves", *(f"{way['change']['serving_s']:.1f} s" for way in ways)],
+        ["one changed line until all is done", *(_seconds(way["change"]["total_s"]) for way in ways)],
+        ["one changed line until it serves", *(_seconds(way["change"]["serving_s"]) for way in ways)],
         ["longest time without an answer", *(_short(way["change"]["gap_s"]) for way in ways)],
+        ["service ready until the command knows", *(_short(way["change"]["ready_to_known_s"]) for way in ways)],
+        ["nothing new", *(_seconds(way["nothing_new_s"]) for way in ways)],
+        ["back to the former release", *(_seconds(way["rollback_s"]) for way in ways)],
+        ["crash at the start until it is told", *(_short(way["crash"]["told_s"]) for way in ways)],
+        ["the service's last words are shown", *(_yes(way["crash"]["shows_words"]) for way in ways)],
+        ["the former release serves after the crash", *(_yes(way["crash"]["serves"]) for way in ways)],
+        ["layers that a changed line ships, compressed", *(_shipped(way["changed"]) for way in ways)],
+        ["the tool's own share of a deploy", "-", "-", _seconds(document["invoke"]["deploy"]["overhead_s"])],
     ]
     for number in map(str, document["connections"]):
         switches = [way["switches"][number] for way in ways]
@@ -112,7 +124,7 @@ def _aims(document: Mapping[str, Any]) -> str:
     found = aims(document)
     text = "## Aims\n\n" + _table(["figure", "aim", "measured", "reached"], [aim.row() for aim in found])
     missed = [aim.what for aim in found if not aim.reached]
-    changed, images = document["invoke"]["changed"], document["images"]
+    changed, images = document["ways"]["invoke"]["changed"], document["images"]
     text += f"\nShort of the aim: {'; '.join(missed)}.\n" if missed else "\nAll of them are reached.\n"
     return text + (
         f"\nOn a code change {changed['layers']} of {changed['of']} layers of the image is new: "
@@ -149,6 +161,18 @@ def _machine(document: Mapping[str, Any]) -> str:
     loads = [str(document["ways"][name]["load_before"]) for name in WAYS]
     rows.append(["load before the run, and before each way", ", ".join([str(document["load_before"]), *loads])])
     return "## The machine\n\n" + _table(["what", "here"], rows)
+
+
+def _seconds(seconds: float) -> str:
+    return f"{seconds:.1f} s"
+
+
+def _yes(value: bool) -> str:
+    return "yes" if value else "no"
+
+
+def _shipped(changed: Mapping[str, int]) -> str:
+    return f"{changed['layers']} of {changed['of']}, {changed['compressed_bytes'] / 1e6:.1f} MB"
 
 
 def _short(seconds: float) -> str:

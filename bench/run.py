@@ -20,6 +20,7 @@ from .measure import measure_way
 from .service import BenchError, Service, make_service, remove_images
 from .tls import put_behind_tls
 from .ways import Invoke, Way, article_way, compose_way
+from .without_load import measure_without_load
 
 CONNECTIONS = (50, 200)
 SWITCHES = 20
@@ -103,6 +104,8 @@ def _one_way(way: Way, client: Path, plan: Plan, base: Path, document: dict[str,
         load = round(os.getloadavg()[0], 1)
         runs = 1 if "article" in way.title else plan.runs
         figures = measure_way(way, client, runs, CONNECTIONS, _say)
+        _say("  nothing new, rollback, crash")
+        figures.update(measure_without_load(way, runs))
         if isinstance(way, Invoke):
             document["invoke"] = _alone(way, client, plan, base)
         return {**figures, "load_before": load}
@@ -113,10 +116,8 @@ def _one_way(way: Way, client: Path, plan: Plan, base: Path, document: dict[str,
 def _alone(way: Invoke, client: Path, plan: Plan, base: Path) -> dict[str, Any]:
     """What is measured of `invoke deploy` alone."""
     figures: dict[str, Any] = {"deploy": ours.measure_deploys(way, base, plan.runs)}
-    figures["changed"] = sizes.measure_changed_layers(way.service)
+    figures["list_s"] = ours.measure_list(way.service, max(plan.runs, 3))
     figures["many"] = ours.measure_many_switches(way, client, plan.switches, max(CONNECTIONS), _say)
-    figures["tasks"] = ours.measure_small_tasks(way, plan.runs)
-    figures["crash_to_cause_s"] = ours.measure_crash(way, plan.runs)
     _say("  behind Caddy, over HTTP/2")
     options = put_behind_tls(way, base)
     figures["http2"] = ours.measure_many_switches(way, client, plan.switches, max(CONNECTIONS), _say, *options)

@@ -91,6 +91,7 @@ class Service:
     port: int
     marked: str = FIRST_MARK
     path: str = os.environ.get("PATH", "")
+    python_path: str = ""
 
     @property
     def name(self) -> str:
@@ -102,8 +103,15 @@ class Service:
         return run([sys.executable, "-m", "invoke", *words], self.folder, self.environment(), status)
 
     def environment(self) -> dict[str, str]:
-        """The environment of its tasks."""
-        return {**os.environ, "XDG_STATE_HOME": str(self.state), "NO_COLOR": "1", "PATH": self.path}
+        """The environment of its tasks: a user's, in which Python keeps what it compiles."""
+        usual = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+        return {
+            **usual,
+            "XDG_STATE_HOME": str(self.state),
+            "NO_COLOR": "1",
+            "PATH": self.path,
+            "PYTHONPATH": self.python_path,
+        }
 
     def change(self) -> str:
         """Change one line of its code; gives what its marker answers from then on."""
@@ -111,6 +119,12 @@ class Service:
         former, self.marked = self.marked, f"build-{number}"
         mark(self.folder, former, self.marked)
         return self.marked
+
+    def undo(self) -> None:
+        """Change the line back to what it was before the last change."""
+        number = int(self.marked.partition("-")[2]) - 1
+        former, self.marked = self.marked, f"build-{number}"
+        mark(self.folder, former, self.marked)
 
     def copy(self, folder: Path) -> Service:
         """The same code elsewhere, for another way to deploy it."""

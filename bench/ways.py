@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Protocol
 
+from .engine import docker, images_of
 from .service import ENV, Run, Service, run
 
 PASSWORD = "bench-password"
@@ -45,6 +46,24 @@ class Way(Protocol):
     def switch(self, level: str) -> Run:
         """Have the same code serve with another log level, without a build."""
 
+    def rollback(self) -> Run:
+        """Return to the release before the last `deploy`."""
+
+    def fail(self) -> Run:
+        """Deploy code that ends at its start."""
+
+    def known(self, done: Run) -> float:
+        """When a deploy said that the new release is ready, in seconds since 1970."""
+
+    def told(self, done: Run, words: str) -> float:
+        """When a deploy that failed said why: `words` are the service's own, where it shows them."""
+
+    def containers(self) -> list[str]:
+        """The names of the containers that the service runs in."""
+
+    def image(self) -> str:
+        """The id of the image that was deployed last."""
+
     def take_down(self) -> None:
         """Remove all of it, data included."""
 
@@ -73,6 +92,26 @@ class Invoke:
         """Return to the former release."""
         return self.service.invoke("rollback", f"--env={ENV}", "--json")
 
+    def fail(self) -> Run:
+        """The former release goes on serving."""
+        return self.service.invoke("deploy", f"--env={ENV}", status=5)
+
+    def known(self, done: Run) -> float:
+        """The line of the step `healthy`."""
+        return done.at(" healthy ")
+
+    def told(self, done: Run, words: str) -> float:
+        """The message ends with the service's log."""
+        return done.at(words)
+
+    def containers(self) -> list[str]:
+        """Both slots."""
+        return [f"{self.service.name}-{ENV}-app-{slot}-1" for slot in ("blue", "green")]
+
+    def image(self) -> str:
+        """The newest of the service's images."""
+        return images_of(self.service.name)[0]
+
     def take_down(self) -> None:
         """Down with its data."""
         self.service.invoke("down", f"--env={ENV}", "--volumes", "--yes")
@@ -87,6 +126,7 @@ class Compose:
         self.title = title
         self.service = service
         self._project = service.folder.parent.name
+        self._tag = f"{service.name}-{self._project}:latest"
         self._file = service.folder / "docker-compose.bench.json"
         binary = "./main" if article else "/app"
         self._migrate = ["./main", "migrate"] if article else ["migrate"]
@@ -113,19 +153,44 @@ class Compose:
         """Compose recreates the container, as its environment has changed."""
         return self._compose("up", "--detach", "--no-build", "--wait", "app", level=level)
 
+    def rollback(self) -> Run:
+        """Put the former line back, as by git, and run the same command."""
+        self.service.undo()
+        return self.deploy()
+
+    def fail(self) -> Run:
+        """Compose notices that the container has ended."""
+        return self._compose("up", "--detach", "--build", "--wait", "app", status=1)
+
+    def known(self, done: Run) -> float:
+        """The end of the command: before, Compose says no more than that it waits."""
+        return done.ended
+
+    def told(self, done: Run, words: str) -> float:
+        """The end of the command, which says that the container has ended, and not why."""
+        return done.ended
+
+    def containers(self) -> list[str]:
+        """The one that Compose makes anew."""
+        return [f"{self._project}-app-1"]
+
+    def image(self) -> str:
+        """What its tag leads to."""
+        return docker("image", "inspect", "--format={{.Id}}", self._tag)
+
     def take_down(self) -> None:
         """Down with its data."""
         self._compose("down", "--volumes", "--timeout", "5")
 
-    def _compose(self, *words: str, level: str = "info") -> Run:
+    def _compose(self, *words: str, level: str = "info", status: int = 0) -> Run:
         command = ["docker", "compose", "--project-name", self._project, "--file", self._file.name, *words]
-        return run(command, self.service.folder, {**os.environ, "LEVEL": level})
+        return run(command, self.service.folder, {**os.environ, "LEVEL": level}, status)
 
     def _document(self, build: dict[str, Any], health: dict[str, Any], database: str) -> dict[str, Any]:
         name = self.service.name
         app = {
             "build": build,
-            "image": f"{name}-{self._project}:latest",
+            "image": self._tag,
             "ports": [f"127.0.0.1:{self.service.port}:8080"],
             "environment": {
                 "APP_ENV": ENV,

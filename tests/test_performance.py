@@ -10,6 +10,7 @@ import pytest
 
 from bench.aims import Aim, aims
 from bench.load_client import parse
+from bench.ours import covered
 from bench.picture import draw
 from bench.report import DATA, PICTURE, TEXT, page
 
@@ -45,6 +46,10 @@ def test_every_aim_that_is_missed_is_named(measured: dict[str, Any]) -> None:
 )
 def test_an_aim_is_a_bound(measured_value: float, least: bool, reached: bool) -> None:
     assert Aim("something", 5, measured_value, "s", least).reached is reached
+
+
+def test_what_several_calls_cover_counts_once() -> None:
+    assert covered([(0, 2), (1, 3), (5, 6), (5.2, 5.4), (8, 7)]) == 4
 
 
 def test_a_report_of_the_load_is_read_with_its_phases() -> None:
