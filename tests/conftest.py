@@ -19,7 +19,7 @@ from maintain.rendering import example_answers, make_repository, render, use_tar
 
 from .support import Service, docker
 from .template_versions import Template, make_template
-from .updating import Garage, rendered_once
+from .updating import Garage, Subject, nothing_proved, rendered_once
 
 DOCKER_REQUIRED = os.environ.get("REQUIRE_DOCKER") == "1"
 Render = Callable[..., Path]
@@ -136,3 +136,16 @@ def garage(template_versions: Template, tmp_path_factory: pytest.TempPathFactory
     """Services made from the made-up releases, to be updated in this process."""
     with rendered_once(tmp_path_factory.mktemp("renderings")):
         yield Garage(template_versions, tmp_path_factory.mktemp("garage"))
+
+
+@pytest.fixture
+def orders(garage: Garage) -> Subject:
+    """A service made from the first release."""
+    return garage.service("v1.0.0")
+
+
+@pytest.fixture
+def unproved() -> Iterator[None]:
+    """For tests that are about files: updates neither tidy modules nor build."""
+    with nothing_proved():
+        yield

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
@@ -118,6 +119,22 @@ class Service:
         lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
         kept = [line for line in lines if line.partition("=")[0] not in values]
         path.write_text("\n".join([*kept, *(f"{name}={value}" for name, value in values.items())]) + "\n")
+
+
+@contextmanager
+def same_release_serves(service: Service) -> Iterator[None]:
+    """What happens within leaves the release that serves, and an order of it, as they are."""
+    order = service.post("/v1/orders", {"sku": "A-1", "quantity": 1}).body
+    before = service.get("/version").body
+    yield
+    assert service.get("/version").body == before
+    assert service.get("/readyz").status == 200
+    assert service.get(f"/v1/orders/{order['id']}").body == order
+
+
+def change(service: Service) -> None:
+    """Change one line of code."""
+    service.edit("api/openapi.yaml", "openapi: 3.1", f"# {time.monotonic_ns()}\nopenapi: 3.1")
 
 
 EXIT = "os.Exit(7)"

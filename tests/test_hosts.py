@@ -6,7 +6,6 @@ import json
 import os
 import shutil
 import signal
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -17,7 +16,7 @@ from bench.routes import LEVEL, add_routes
 from .conftest import free_port
 from .remote_hosts import SSHD, Keys, Registry, RemoteHost, ServiceOnHosts
 from .strikes import Strike, history, level_of, next_level
-from .support import EXIT, Service, docker, serving_does
+from .support import EXIT, Service, change, docker, serving_does
 
 pytestmark = [pytest.mark.docker, pytest.mark.slow]
 
@@ -74,11 +73,6 @@ def shipped(output: str) -> list[float]:
     """The megabytes that went to each host."""
     lines = [line for line in output.splitlines() if "  ship " in line]
     return [float(line.rpartition("s  ")[2].removesuffix(" MB")) for line in lines]
-
-
-def change(service: Service) -> None:
-    """Change one line of code."""
-    service.edit("api/openapi.yaml", "openapi: 3.1", f"# {time.monotonic_ns()}\nopenapi: 3.1")
 
 
 def slots_by_host(service: Service) -> dict[str, list[str]]:
