@@ -35,20 +35,10 @@ def _edge_in(path: Path) -> Any:
     class Loader(yaml.SafeLoader):
         """Reads what Compose marks with tags of its own, such as !override, as it stands."""
 
-    Loader.add_multi_constructor("!", lambda loader, suffix, node: [suffix, _constructed(loader, node)])
+    Loader.add_multi_constructor("!", lambda loader, suffix, node: suffix + yaml.serialize(node))
     try:
         document = yaml.load(path.read_text(encoding="utf-8"), Loader)
     except yaml.YAMLError:
         return None
     services = document.get("services") if isinstance(document, dict) else None
     return services.get("edge") if isinstance(services, dict) else None
-
-
-def _constructed(loader: Any, node: Any) -> Any:
-    import yaml
-
-    if isinstance(node, yaml.MappingNode):
-        return loader.construct_mapping(node, deep=True)
-    if isinstance(node, yaml.SequenceNode):
-        return loader.construct_sequence(node, deep=True)
-    return loader.construct_scalar(node)
