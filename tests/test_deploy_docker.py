@@ -162,12 +162,11 @@ def test_a_second_environment_runs_beside_the_first(service: Service, base_image
 
 def test_exec_keeps_the_words_of_a_command_apart(service: Service) -> None:
     version = service.invoke("exec", "--env=staging", "--", "/app", "version")
-    query = service.invoke(
-        "exec", "--env=staging", "--service=database", "--", "psql", "-U", "orders", "-tAc", "select 'a b'"
-    )
+    words = ("bash", "-c", 'printf "%s|" "$@"', "words", "a b", "c'd")
+    kept_apart = service.invoke("exec", "--env=staging", "--service=edge", "--", *words)
 
     assert json.loads(version.stdout) == service.get("/version").body
-    assert query.returncode != 0 or query.stdout.strip() == "a b"
+    assert kept_apart.stdout == "a b|c'd|"
 
 
 def test_logs_show_both_slots(service: Service) -> None:
