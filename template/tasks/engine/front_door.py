@@ -53,7 +53,8 @@ class FrontDoor:
         draft = self.binary.with_name(f".{self.binary.name}")
         done = runner.run([go, "build", "-trimpath", "-o", str(draft), PACKAGE])
         if not done.ok:
-            raise BuildFault("the front door does not build", where=PACKAGE, details=done.tail())
+            where = f"{PACKAGE}; one that runs is left alone"
+            raise BuildFault("the front door does not build", where=where, details=done.tail())
         if not runner.dry:
             draft.replace(self.binary)
             write_private(self._built_from, folder_fingerprint(runner.root / PACKAGE))

@@ -100,7 +100,8 @@ class Stack:
             said = [line for line in done.stdout.split("------\n")[-2:][0].splitlines() if line.strip()]
             remedy = "mend what the build names: edge/haproxy.cfg, edge/Dockerfile or EDGE_IMAGE"
             details = [*said[-8:], *done.tail(1)]
-            raise BuildFault("the front door does not build", where="edge", details=details, remedy=remedy)
+            where = "edge; the front door that runs is left alone"
+            raise BuildFault("the front door does not build", where=where, details=details, remedy=remedy)
         self._up("--force-recreate", "--no-deps", "edge")
 
     def _up(self, *options: str) -> None:
