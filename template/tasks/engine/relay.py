@@ -22,8 +22,8 @@ while read -r host port question; do
   printf '\0'
 done
 """
-"""A line is a host, a port and what is sent there, with escapes. A zero byte ends the answer; a byte of 1 before it says
-that it is whole, and is missing where nothing listens, or the answer takes more than 5 s."""
+"""A line is a host, a port and what is sent there, with escapes. A zero byte ends the answer; a byte of 1 before it
+says that it is whole, and is missing where nothing listens, or the answer takes more than 5 s."""
 
 SILENT_SECONDS = 30
 """After which the engine, or the way to it, counts as gone."""
