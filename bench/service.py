@@ -115,16 +115,17 @@ class Service:
 
     def change(self) -> str:
         """Change one line of its code; gives what its marker answers from then on."""
-        number = int(self.marked.partition("-")[2]) + 1
-        former, self.marked = self.marked, f"build-{number}"
-        mark(self.folder, former, self.marked)
-        return self.marked
+        return self._mark(+1)
 
     def undo(self) -> None:
         """Change the line back to what it was before the last change."""
-        number = int(self.marked.partition("-")[2]) - 1
+        self._mark(-1)
+
+    def _mark(self, step: int) -> str:
+        number = int(self.marked.partition("-")[2]) + step
         former, self.marked = self.marked, f"build-{number}"
         mark(self.folder, former, self.marked)
+        return self.marked
 
     def copy(self, folder: Path) -> Service:
         """The same code elsewhere, for another way to deploy it."""
