@@ -10,6 +10,7 @@ import json
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -127,8 +128,9 @@ class ComposeProject:
             digest.update(path.read_bytes() if path.exists() else b"")
         return digest.hexdigest()[:16]
 
+    @cached_property
     def edge_fingerprint(self) -> str:
-        """A hash of all that makes the front door."""
+        """A hash of all that makes the front door; worked out once, as every compose command's file holds it."""
         files = (self.root / BASE_FILE, self.root / OVERRIDE_FILE)
         return edge_fingerprint(self.root / "edge", files, self.configuration.stack_values())
 
@@ -140,7 +142,7 @@ class ComposeProject:
 
     def _stack_document(self) -> dict[str, Any]:
         labels = self.labels()
-        edge = {**labels, EDGE: self.edge_fingerprint()}
+        edge = {**labels, EDGE: self.edge_fingerprint}
         document: dict[str, Any] = {"services": {"edge": {"labels": edge}}}
         if self.own_database:
             document["services"]["database"] = {

@@ -151,7 +151,7 @@ class DockerTarget(Target):
     def edge_outdated(self) -> bool:
         """Compare with the label of its container."""
         edge = self.stack.find("edge")
-        return edge is not None and edge.labels.get(EDGE) != self.project.edge_fingerprint()
+        return edge is not None and edge.labels.get(EDGE) != self.project.edge_fingerprint
 
     def bring_up(self) -> None:
         """Bring the edge and the database up where they are not, and what the user adds as it is defined now."""
@@ -278,7 +278,7 @@ class DockerTarget(Target):
     def _admit(self, slot: str, former: str) -> None:
         edge = self._edge()
         if not edge.traffic()[slot].serving:
-            edge.probe(slot)
+            edge.drain(slot)
             if not edge.wait_found(slot, ADMIT_SECONDS):
                 raise fault_of(self.stack.require(f"app-{slot}"), "is not found healthy by the edge")
         edge.switch(slot, former if former != slot else "")

@@ -57,17 +57,13 @@ class Edge:
         """
         self._command(f"set server app/{slot} state ready")
 
-    def probe(self, slot: str) -> None:
-        """Let the edge's own probe find the slot, without traffic."""
-        self.drain(slot)
-
     def switch(self, slot: str, former: str) -> None:
         """Give the slot the traffic of the former one, in one line: whoever is killed has switched, or has not."""
         drained = f"; set server app/{former} state drain" if former else ""
         self._command(f"set server app/{slot} state ready{drained}")
 
     def drain(self, slot: str) -> None:
-        """Give the slot no new requests; those under way go on."""
+        """Give the slot no new requests; those under way go on, and the edge's own probe looks at it."""
         self._command(f"set server app/{slot} state drain")
 
     def wait_found(self, slot: str, timeout: float) -> bool:

@@ -11,7 +11,7 @@ from .configuration import GENERATED
 from .docker_engine import FREE_SPACE
 from .errors import MissingFault, UsageFault
 from .place import Place
-from .stack import Stack
+from .stack import RENEW_EDGE, Stack
 from .target import require_free_port
 
 MINIMUM_COMPOSE = (2, 20)
@@ -64,7 +64,7 @@ def _check_port(stack: Stack, place: Place) -> None:
         raise UsageFault(
             f"EDGE_PORT is {port}, and the front door that runs listens to {published or 'no port'}",
             where=stack.name,
-            remedy="deploy --edge makes the front door anew, which breaks connections for a moment",
+            remedy=RENEW_EDGE,
         )
 
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from docker.models.containers import Container
 
 SERVICE_PORT = 8080
-RENEW_EDGE = "deploy --edge makes it anew, which breaks connections for a moment"
+RENEW_EDGE = "deploy --edge makes the front door anew, which breaks connections for a moment"
 
 
 class Stack:
