@@ -77,8 +77,7 @@ def slot_document(of: ComposeProject) -> tuple[Release, Any]:
     """The additions for the green slot."""
     made = release(of)
     of.write_stack()
-    of.write_slot("green", made.id, "volume-of-the-release", of.service_document(made.artefact))
-    return made, read(of.slot_file("green"))
+    return made, read(of.write_slot("green", made.id, "volume-of-the-release", of.service_document(made.artefact)))
 
 
 def modes(folder: Path) -> dict[str, int]:
@@ -90,7 +89,7 @@ def test_no_secret_is_in_a_command_line_an_environment_or_a_document(folder: Pat
     stack = project(folder)
     slot_document(stack)
 
-    handed_over = [*stack.argv("up", slot="green"), *stack.env().values()]
+    handed_over = [*stack.argv("up"), *stack.env().values()]
     documents = [path for path in stack.state.rglob("*") if path.is_file()]
     assert len(documents) >= 3
     for text in [*handed_over, *(path.read_text() for path in documents)]:
@@ -175,7 +174,7 @@ def test_a_service_without_a_database_has_no_migration_and_no_database(folder: P
     _, document = slot_document(stack)
 
     assert set(document["services"]) == {"app-green"}
-    assert set(read(stack.state / "stack.json")["services"]) == {"edge"}
+    assert set(read(stack.write_stack())["services"]) == {"edge"}
     assert stack.services == ["edge"]
 
 
@@ -195,9 +194,8 @@ def test_a_database_elsewhere_does_not_make_the_stacks_own_the_users(folder: Pat
 
 def test_the_database_gets_its_password_as_a_file(folder: Path) -> None:
     stack = project(folder)
-    stack.write_stack()
+    document = read(stack.write_stack())
 
-    document = read(stack.state / "stack.json")
     database = document["services"]["database"]
     assert database["environment"] == {"POSTGRES_PASSWORD_FILE": "/run/secrets/DATABASE_PASSWORD"}
     assert database["volumes"] == ["secrets:/run/secrets:ro"]
@@ -208,22 +206,21 @@ def test_the_database_is_reachable_from_the_machine_in_development_alone(folder:
     published = {}
     for development in (True, False):
         stack = project(folder, development=development)
-        stack.write_stack()
-        published[development] = read(stack.state / "stack.json")["services"]["database"].get("ports", [])
+        published[development] = read(stack.write_stack())["services"]["database"].get("ports", [])
 
     assert published == {True: ["127.0.0.1::5432"], False: []}
 
 
 def test_a_command_line_names_the_project_its_files_and_no_file_of_values(folder: Path) -> None:
     stack = project(folder)
-    argv = stack.argv("up", "--detach", slot="green")
+    slot_file = folder / "slot-green.json"
+    argv = stack.argv("up", "--detach", slot_file=slot_file)
 
     assert argv[:2] == ["docker", "compose"]
     assert argv[argv.index("--project-name") + 1] == "orders-staging"
     assert argv[argv.index("--project-directory") + 1] == str(folder)
     given = [argv[at + 1] for at, word in enumerate(argv) if word == "--file"]
-    assert given == [str(folder / "docker-compose.yml"), str(stack.state / "stack.json"), str(stack.slot_file("green"))]
-    stack.write_stack()
+    assert given == [str(folder / "docker-compose.yml"), str(stack.write_stack()), str(slot_file)]
     assert Path(argv[argv.index("--env-file") + 1]).read_text() == ""
     assert argv[-2:] == ["up", "--detach"]
 
@@ -231,10 +228,33 @@ def test_a_command_line_names_the_project_its_files_and_no_file_of_values(folder
 def test_the_users_override_comes_after_the_templates_file(folder: Path) -> None:
     (folder / "docker-compose.override.yml").write_text("services: {}\n")
 
-    argv = project(folder).argv("up")
+    stack = project(folder)
+    argv = stack.argv("up")
 
     given = [Path(argv[at + 1]).name for at, word in enumerate(argv) if word == "--file"]
-    assert given == ["docker-compose.yml", "docker-compose.override.yml", "stack.json"]
+    assert given == ["docker-compose.yml", "docker-compose.override.yml", stack.write_stack().name]
+
+
+def test_a_file_that_a_command_may_be_reading_never_changes(folder: Path) -> None:
+    stack = project(folder)
+    made = release(stack)
+    first = stack.write_slot("green", made.id, "volume", stack.service_document("sha256:one"))
+    text = first.read_text()
+
+    second = stack.write_slot("green", made.id, "volume", stack.service_document("sha256:two"))
+
+    assert second != first
+    assert first.read_text() == text
+
+
+def test_files_that_no_command_can_be_reading_any_more_are_removed(folder: Path) -> None:
+    stack = project(folder)
+    for number in range(50):
+        newest = stack.write_slot("green", str(number), "volume", {})
+
+    left = list(newest.parent.iterdir())
+    assert newest in left
+    assert len(left) <= 20
 
 
 def test_the_shells_own_variables_do_not_change_a_deploy(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:

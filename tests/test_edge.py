@@ -31,11 +31,18 @@ class Api:
         self._answers = list(answers) or [statistics()]
         self._to_commands = to_commands
 
-    def __call__(self, line: str) -> str:
+    def edge(self) -> Edge:
+        """The front door behind it."""
+        return Edge(self._ask, self._tell)
+
+    def _ask(self, line: str) -> str:
         self.asked.append(line)
-        if not line.startswith("show stat"):
-            return self._to_commands
+        assert line.startswith("show stat"), "what changes something must be told, not asked"
         return self._answers.pop(0) if len(self._answers) > 1 else self._answers[0]
+
+    def _tell(self, line: str) -> str:
+        self.asked.append(line)
+        return self._to_commands
 
 
 def test_statistics_say_the_state_and_the_requests_of_both_slots() -> None:
@@ -75,7 +82,7 @@ def test_each_slot_is_the_others_other() -> None:
 
 def test_a_switch_is_these_commands_in_this_order() -> None:
     api = Api([statistics(green="MAINT"), statistics(green="UP"), statistics(blue="DRAIN", green="UP")])
-    edge = Edge(api)
+    edge = api.edge()
 
     edge.hold("green")
     edge.admit("green")
@@ -97,7 +104,7 @@ def test_a_switch_is_these_commands_in_this_order() -> None:
 def test_a_slot_that_was_drained_is_let_in_again() -> None:
     api = Api()
 
-    Edge(api).admit("blue")
+    api.edge().admit("blue")
 
     assert api.asked == ["set server app/blue state ready"]
 
@@ -105,17 +112,17 @@ def test_a_slot_that_was_drained_is_let_in_again() -> None:
 def test_waiting_ends_when_the_last_request_is_answered() -> None:
     api = Api([statistics(blue_now=2), statistics(blue_now=1), statistics(blue_now=0)])
 
-    assert Edge(api).wait_drained("blue", timeout=5) == 0
+    assert api.edge().wait_drained("blue", timeout=5) == 0
     assert len(api.asked) >= 3
 
 
 def test_waiting_in_vain_says_how_many_requests_are_left() -> None:
-    assert Edge(Api([statistics(blue_now=3)])).wait_drained("blue", timeout=0) == 3
+    assert Api([statistics(blue_now=3)]).edge().wait_drained("blue", timeout=0) == 3
 
 
 def test_waiting_says_whether_the_edge_found_the_slot_healthy() -> None:
-    assert Edge(Api([statistics(green="UP")])).wait_serving("green", timeout=0) is True
-    assert Edge(Api([statistics(green="DOWN")])).wait_serving("green", timeout=0) is False
+    assert Api([statistics(green="UP")]).edge().wait_serving("green", timeout=0) is True
+    assert Api([statistics(green="DOWN")]).edge().wait_serving("green", timeout=0) is False
 
 
 @pytest.mark.parametrize(
@@ -123,11 +130,11 @@ def test_waiting_says_whether_the_edge_found_the_slot_healthy() -> None:
 )
 def test_a_refused_command_is_a_failed_deploy_with_the_command_and_the_answer(answer: str) -> None:
     with pytest.raises(DeployFault, match="refuses a command") as fault:
-        Edge(Api(to_commands=answer)).drain("blue")
+        Api(to_commands=answer).edge().drain("blue")
 
     assert "set server app/blue state drain" in fault.value.details
     assert answer.strip() in fault.value.details
 
 
 def test_a_command_is_answered_with_an_empty_line() -> None:
-    Edge(Api(to_commands="\n")).admit("blue")
+    Api(to_commands="\n").edge().admit("blue")

@@ -17,7 +17,7 @@ from .engine.events import open_events
 from .engine.history import HEADINGS as ENTRY_HEADINGS
 from .engine.history import read_history
 from .engine.hooks import Hooks
-from .engine.lock import HeldByProcess, Lease
+from .engine.lock import Lease, Unlocked
 from .engine.plan import Plan, plan_deploy, plan_rollback
 from .engine.settings import parse_seconds
 from .engine.source import BuildInfo, migrations_unknown_to, read_build_info
@@ -26,10 +26,10 @@ from .engine.switching import Switcher, Timeouts
 from .engine.target import Target, deployment_in
 from .engine.targets import described, front_doors, locked, make_target, make_targets
 from .env import counted, report
+from .locking import LOCK_WAIT, parse_wait
 
 SET = {"set": "NAME=VALUE, stronger than the environment's files; may be given more than once"}
 TIMEOUT = {"timeout": "seconds that the release has to become healthy"}
-LOCK_WAIT = {"lock_wait": "seconds to wait for another deploy to end (default: 0)"}
 EVENTS = {"events": "a file for JSON lines: every step and the outcome"}
 PLAN = {"plan": "show what would change, and change nothing"}
 
@@ -182,11 +182,6 @@ def checked_configuration(s: Session, sets: Sequence[str] = (), make_password: b
     return s.environments.configuration(s.environment, sets)
 
 
-def parse_wait(text: str) -> float:
-    """The seconds of --lock-wait; UsageFault where it is no number."""
-    return 0 if text == "0" else parse_seconds("--lock-wait", text)
-
-
 def start_again(s: Session, targets: Sequence[Target]) -> Result | None:
     """Start the release that was deployed last; None where none is kept."""
     with locked(targets, f"up --env={s.environment.name}", 0, s.console.note) as leases:
@@ -238,7 +233,7 @@ def _deploy_plans(s: Session, configuration: Configuration, info: BuildInfo, edg
 def _rollback_plans(s: Session, targets: Sequence[Target], wanted: str) -> list[Plan]:
     plans = []
     for target in targets:
-        switcher = Switcher(target, _timeouts(s, ""), s.console, HeldByProcess())
+        switcher = Switcher(target, _timeouts(s, ""), s.console, Unlocked())
         switcher.look()
         release = switcher.choose(wanted)
         live = deployment_in(target, switcher.former)

@@ -14,7 +14,8 @@ from .engine.docker_target import DockerTarget
 from .engine.errors import DeployFault, UsageFault
 from .engine.process_target import ProcessTarget
 from .engine.target import Target
-from .engine.targets import make_target, make_targets
+from .engine.targets import locked, make_target, make_targets
+from .locking import LOCK_WAIT, parse_wait
 
 CLEAR_LINE = "\x1b[2K"
 
@@ -25,10 +26,11 @@ def up(c: Context, env: str = "dev") -> None:
     s = session(c, env)
     targets = make_targets(s.runner, s.settings, checked_configuration(s))
     if all(target.live_slot() for target in targets):
-        for target in targets:
-            with s.console.step("start"):
-                target.bring_up()
-            print(f"{s.settings.service} is up in {env}: {target.url}")
+        with locked(targets, f"up --env={env}", 0, s.console.note):
+            for target in targets:
+                with s.console.step("start"):
+                    target.bring_up()
+                print(f"{s.settings.service} is up in {env}: {target.url}")
         return
     result = start_again(s, targets) if all(target.releases.read() for target in targets) else None
     if result:
@@ -38,18 +40,26 @@ def up(c: Context, env: str = "dev") -> None:
 
 
 @service_task(
-    help={**ENV, "volumes": "delete the environment's data as well, after a question", "yes": "answer the question"}
+    help={
+        **ENV,
+        **LOCK_WAIT,
+        "volumes": "delete the environment's data as well, after a question",
+        "yes": "answer the question",
+    }
 )
-def down(c: Context, env: str = "dev", volumes: bool = False, yes: bool = False) -> None:
+def down(c: Context, env: str = "dev", volumes: bool = False, yes: bool = False, lock_wait: str = "0") -> None:
     """Stop and remove an environment's stack; its data stays, unless --volumes."""
     s = session(c, env)
+    wait = parse_wait(lock_wait)
     if volumes and not yes and not s.runner.dry:
         _confirm(f"Delete all data of {s.settings.service} in {env}?")
-    for target in make_targets(s.runner, s.settings, s.environments.configuration(s.environment)):
-        if isinstance(target, ProcessTarget):
-            s.runner.act(f"stop the processes of {env}", partial(target.take_down, volumes))
-        elif isinstance(target, DockerTarget):
-            target.stack.take_down(volumes)
+    targets = make_targets(s.runner, s.settings, s.environments.configuration(s.environment))
+    with locked(targets, f"down --env={env}", wait, s.console.note):
+        for target in targets:
+            if isinstance(target, ProcessTarget):
+                s.runner.act(f"stop the processes of {env}", partial(target.take_down, volumes))
+            elif isinstance(target, DockerTarget):
+                target.stack.take_down(volumes)
     print(f"{s.settings.service} is down in {env}" + (", its data is deleted" if volumes else ", its data is kept"))
 
 

@@ -10,19 +10,25 @@ from .cli import ENV, JSON, service_task, session
 from .engine import maintenance as engine
 from .engine.console import print_json
 from .engine.errors import UsageFault
-from .engine.targets import make_targets
+from .engine.targets import locked, make_targets
+from .locking import LOCK_WAIT, parse_wait
 
 
-@service_task(help={**ENV, **JSON, "on": "answer every request with 503 and a page", "off": "serve again"})
-def maintenance(c: Context, env: str = "dev", on: bool = False, off: bool = False, json: bool = False) -> None:
+@service_task(help={**ENV, **LOCK_WAIT, **JSON, "on": "answer every request with 503 and a page", "off": "serve again"})
+def maintenance(
+    c: Context, env: str = "dev", on: bool = False, off: bool = False, lock_wait: str = "0", json: bool = False
+) -> None:
     """Turn the maintenance page on or off, or say which; releases can be deployed behind it."""
     if on and off:
         raise UsageFault("--on and --off exclude each other", remedy="give one of them, or none to see what is")
     s = session(c, env, json)
     targets = make_targets(s.runner, s.settings, s.environments.configuration(s.environment))
-    for target in targets if on or off else []:
-        wanted = partial(engine.switch, target, on)
-        s.runner.act(f"turn maintenance {'on' if on else 'off'} at {target.url}", wanted)
+    if on or off:
+        words = f"maintenance --{'on' if on else 'off'} --env={env}"
+        with locked(targets, words, parse_wait(lock_wait), s.console.note, borrow=True):
+            for target in targets:
+                wanted = partial(engine.switch, target, on)
+                s.runner.act(f"turn maintenance {'on' if on else 'off'} at {target.url}", wanted)
     now = {target.url: engine.is_on(target) for target in targets}
     if json:
         first = {"url": targets[0].url, "maintenance": all(now.values())}

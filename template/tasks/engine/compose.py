@@ -26,6 +26,8 @@ from .settings import Settings
 BASE_FILE = "docker-compose.yml"
 OVERRIDE_FILE = "docker-compose.override.yml"
 DATABASE_PORT = 5432
+KEPT_FILES = 20
+"""More than any command that is under way can still be reading."""
 DATABASE_SECRETS = "secrets"
 """The volume that holds the password which the stack's own database is made with."""
 
@@ -72,11 +74,10 @@ class ComposeProject:
         named = [word for file in files for word in ("--file", str(file))]
         return ["docker", "compose", "--env-file", os.devnull, *named, "config", "--services"]
 
-    def argv(self, *arguments: str, slot: str = "") -> list[str]:
-        """A compose command line; with `slot`, that slot's image and values are part of it."""
+    def argv(self, *arguments: str, slot_file: Path | None = None) -> list[str]:
+        """A compose command line; with `slot_file`, a slot's image and values are part of it."""
         files = [self.root / BASE_FILE, self.root / OVERRIDE_FILE, self._stack_file()]
-        if slot:
-            files.append(self.slot_file(slot))
+        files += [slot_file] if slot_file else []
         argv = ["docker", "compose", "--project-name", self.name, "--project-directory", str(self.root)]
         argv += ["--env-file", str(self._empty_file())]
         for file in files:
@@ -96,15 +97,16 @@ class ComposeProject:
             }
         )
 
-    def write_stack(self) -> None:
-        """Write what the edge and the database get."""
+    def write_stack(self) -> Path:
+        """Write what the edge and the database get; gives the file."""
         write_private(self._empty_file(), "")
-        write_private(self._stack_file(), _json(self._stack_document()))
+        self._write(self._stack_file(), self._stack_document())
+        return self._stack_file()
 
-    def write_slot(self, slot: str, release: str, volume: str, service: Mapping[str, Any]) -> None:
-        """Write the additions with which a kept release runs in a slot; its migration gets the same.
+    def write_slot(self, slot: str, release: str, volume: str, service: Mapping[str, Any]) -> Path:
+        """Write the additions with which a kept release runs in a slot, and its migration with the same.
 
-        `service` is the release's document, `volume` holds its secrets.
+        `service` is the release's document, `volume` holds its secrets. Gives the file.
         """
         secrets = {"type": "volume", "source": "release", "target": SECRETS, "read_only": True}
         mounted = {**service, "volumes": [{**secrets, "volume": {"nocopy": True}}]}
@@ -113,12 +115,10 @@ class ComposeProject:
         services = {f"app-{slot}": {**mounted, "labels": labels, "restart": "no"}}
         if self.settings.database != "none":
             services["migrate"] = mounted
-        volumes = {"release": {"name": volume, "external": True}}
-        write_private(self.slot_file(slot), _json({"services": services, "volumes": volumes}))
-
-    def slot_file(self, slot: str) -> Path:
-        """The file with a slot's additions."""
-        return self.state / f"slot-{slot}.json"
+        document = {"services": services, "volumes": {"release": {"name": volume, "external": True}}}
+        path = self._file_of(f"slot-{slot}", document)
+        self._write(path, document)
+        return path
 
     def fingerprint(self) -> str:
         """A hash of all that makes a release beside its image: values and compose files."""
@@ -135,7 +135,16 @@ class ComposeProject:
         return edge_fingerprint(self.root / "edge", files, self.configuration.stack_values())
 
     def _stack_file(self) -> Path:
-        return self.state / "stack.json"
+        return self._file_of("stack", self._stack_document())
+
+    def _file_of(self, name: str, document: Any) -> Path:
+        """A file that holds one document for ever, so that nobody changes it under a command that reads it."""
+        return self.state / "compose" / f"{name}-{hashlib.sha256(_json(document).encode()).hexdigest()[:16]}.json"
+
+    def _write(self, path: Path, document: Any) -> None:
+        write_private(path, _json(document))
+        for old in sorted(path.parent.glob("*.json"), key=lambda each: each.stat().st_mtime)[:-KEPT_FILES]:
+            old.unlink(missing_ok=True)
 
     def _empty_file(self) -> Path:
         return self.state / "empty.env"

@@ -61,16 +61,35 @@ class Engine:
         """The engine's clock, in seconds since 1970."""
         return engine_seconds(str(self.client.info()["SystemTime"]))
 
+    def find_all(self, project: str, service: str = "") -> list[Container]:
+        """All containers of a compose project, or of one of its services, running or not."""
+        labels = [f"{PROJECT_LABEL}={project}"]
+        labels += [f"{SERVICE_LABEL}={service}", "com.docker.compose.oneoff=False"] if service else []
+        found: list[Container] = self.client.containers.list(all=True, filters={"label": labels})
+        return found
+
     def find(self, project: str, service: str) -> Container | None:
-        """The newest container of a compose service, running or not."""
-        labels = [f"{PROJECT_LABEL}={project}", f"{SERVICE_LABEL}={service}", "com.docker.compose.oneoff=False"]
-        found = self.client.containers.list(all=True, filters={"label": labels})
-        return max(found, key=lambda container: container.attrs["Created"], default=None)
+        """The newest container of a compose service, running or not.
+
+        One that was never started counts last: a deployer that came too late may have left it behind.
+        """
+        found = self.find_all(project, service)
+        return max(found, key=lambda each: (each.status != "created", each.attrs["Created"]), default=None)
 
     def volume_exists(self, name: str) -> bool:
         """Whether the engine has a volume of exactly this name."""
         volumes = self.client.volumes.list(filters={"name": name})
         return any(volume.name == name for volume in volumes)
+
+    def volumes(self, project: str) -> list[str]:
+        """The volumes of a compose project."""
+        found = self.client.volumes.list(filters={"label": f"{PROJECT_LABEL}={project}"})
+        return [str(volume.name) for volume in found]
+
+    def networks(self, project: str) -> list[str]:
+        """The ids of a compose project's networks."""
+        found = self.client.networks.list(filters={"label": f"{PROJECT_LABEL}={project}"})
+        return [str(network.id) for network in found]
 
     def image_exists(self, name: str) -> bool:
         """Whether an image is on the engine, so that nothing needs to be pulled."""
@@ -88,15 +107,19 @@ class Engine:
             self.client.api.import_image_from_data(EMPTY_ARCHIVE, repository=EMPTY_IMAGE, tag="latest")
         return EMPTY_IMAGE
 
-    def remove_images(self, labels: Mapping[str, str], kept: Collection[str] = ()) -> None:
-        """Remove all images with these labels but those with a kept id; one that a container uses stays too."""
+    def images(self, labels: Mapping[str, str], kept: Collection[str] = ()) -> list[str]:
+        """The names, or the ids where they have none, of all images with these labels but those with a kept id."""
+        wanted = [f"{name}={value}" for name, value in labels.items()]
+        found = [each for each in self.client.images.list(filters={"label": wanted}) if each.id not in kept]
+        return [name for each in found for name in each.tags or [str(each.id)]]
+
+    def remove_images(self, names: Collection[str]) -> None:
+        """Remove images; one that a container uses stays."""
         from docker.errors import APIError
 
-        wanted = [f"{name}={value}" for name, value in labels.items()]
-        for found in self.client.images.list(filters={"label": wanted}):
-            for name in (found.tags or [str(found.id)]) if found.id not in kept else []:
-                with suppress(APIError):
-                    self.client.images.remove(name)
+        for name in names:
+            with suppress(APIError):
+                self.client.images.remove(name)
 
     def execute(self, container: Container, argv: Sequence[str]) -> str:
         """What a command in a container says; DeployFault where it fails."""

@@ -16,10 +16,10 @@ from .docker_releases import DockerReleases
 from .docker_slots import live_of, slot_state
 from .edge import SLOTS, Edge
 from .edge_definition import EDGE
-from .engine_lock import engine_lock
 from .errors import DeployFault
 from .health import HealthWatch, fault_of
-from .lock import Lease
+from .kept_releases import RELEASE
+from .lock import LOOK, Lease
 from .place import Place
 from .preflight import check_stack
 from .releases import Release, ReleaseStore, good
@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 
 STOP_SECONDS = 40
 """More than the stop_grace_period of a slot, which is what the service itself may take."""
+WITHDRAWN_SECONDS = 5
 MIGRATION_SECONDS = 600
 ADMIT_SECONDS = 10
 
@@ -64,9 +65,11 @@ class DockerTarget(Target):
 
     # --- Before anything changes ---------------------------------------------------------------
 
-    def lock(self, command: str, wait: float, note: Callable[[str], None]) -> AbstractContextManager[Lease]:
+    def lock(
+        self, command: str, wait: float, note: Callable[[str], None], borrow: bool = False
+    ) -> AbstractContextManager[Lease]:
         """A lock on the engine: it holds for everybody who deploys to it."""
-        return engine_lock(self.stack.engine, f"{self.stack.name}-lock", self.project.labels(), command, wait, note)
+        return self.stack.locked(command, wait, note, borrow)
 
     def check(self) -> str:
         """Compose is new enough, the front door's port is free, the disk has room, the password is known."""
@@ -141,8 +144,12 @@ class DockerTarget(Target):
 
     def forget_all_but(self, releases: Sequence[Release]) -> None:
         """Give back the values and images of all other releases."""
-        self.stack.kept.forget_all_but({release.id for release in releases})
-        self.stack.engine.remove_images(self.project.labels(), set(map(self._image_of, releases)))
+        volumes = self.stack.kept.others({release.id for release in releases})
+        images = self.stack.engine.images(self.project.labels(), set(map(self._image_of, releases)))
+        # Only what was there while the lock was held: another deployer's are not among them.
+        self.stack.fence.require()
+        self.stack.kept.forget(volumes)
+        self.stack.engine.remove_images(images)
 
     def renew_edge(self) -> None:
         """Build the edge's image and recreate its container."""
@@ -161,28 +168,24 @@ class DockerTarget(Target):
 
     def migrate(self, release: Release, slot: str) -> str:
         """Run the migrations of the new image in a container of their own."""
-        self._write_slot(release, slot)
         if self.project.settings.database == "none":
             return "no database"
         arguments = ("run", "--rm", "--no-deps", "--no-TTY", "migrate")
-        done = self.stack.compose(*arguments, slot=slot, timeout=MIGRATION_SECONDS)
+        done = self.stack.compose(*arguments, slot_file=self._write_slot(release, slot), timeout=MIGRATION_SECONDS)
         if not done.ok:
             raise migration_fault(done.status, done.tail())
         return (done.stdout.strip().splitlines() or [""])[-1][:100]
 
     def start(self, release: Release, slot: str) -> None:
         """Start the slot's container, held back from traffic: the one that is kept, or a new one."""
+        if not self.runner.dry:
+            self._edge().hold(slot)
         kept = self._container(slot)
-        if kept is not None and kept.labels.get("copier-gin.release") == release.id:
-            self._hold(slot)
-            self.runner.act(f"start {kept.name}", kept.start)
-            return
-        self._write_slot(release, slot)
-        self._hold(slot)
-        arguments = ("up", "--detach", "--no-deps", "--no-build", "--force-recreate", "--pull", "never")
-        done = self.stack.compose(*arguments, f"app-{slot}", slot=slot)
-        if not done.ok:
-            raise compose_fault(f"app-{slot} does not start", done)
+        if kept is None or kept.labels.get(RELEASE) != release.id:
+            self._make(release, slot)
+        if not self.runner.dry:
+            self._watch = HealthWatch(self.stack.engine, self.project.name)
+        self.runner.act(f"start app-{slot}", lambda: self._start(release, slot))
 
     def interrupt(self) -> None:
         """Ends the stream of events, and with it the wait."""
@@ -223,8 +226,7 @@ class DockerTarget(Target):
 
     def retire(self, slot: str) -> None:
         """Stop the slot's container and keep it for a rollback."""
-        container = self.stack.require(f"app-{slot}")
-        self.runner.act(f"stop {container.name}", lambda: container.stop(timeout=STOP_SECONDS))
+        self.runner.act(f"stop app-{slot}", lambda: self._stop(slot, STOP_SECONDS))
         # Stopped, it is out by its health: after a start by hand the edge shall find it again.
         self.runner.act(f"let the edge look at app-{slot}", lambda: self._edge().admit(slot))
 
@@ -240,8 +242,8 @@ class DockerTarget(Target):
                 self._come_back(former, True)
             edge.hold(slot)
         container = self._container(slot)
-        if container is not None and container.status in ("running", "restarting", "created"):
-            container.stop(timeout=5)
+        if container is not None and container.status in ("running", "restarting"):
+            self._stop(slot, WITHDRAWN_SECONDS)
 
     # --- Pieces --------------------------------------------------------------------------------
 
@@ -261,19 +263,34 @@ class DockerTarget(Target):
         document = self.stack.kept.document(release.id)
         return str(document["image"]) if document else ""
 
-    def _write_slot(self, release: Release, slot: str) -> None:
+    def _write_slot(self, release: Release, slot: str) -> Path | None:
         if self.runner.dry:
-            return
+            return None
         document = self.stack.kept.document(release.id)
         if document is None:
             raise DeployFault(f"release {release.id} is not kept: {self.missing(release)}")
-        self.project.write_slot(slot, release.id, self.stack.kept.volume(release.id), document)
+        return self.project.write_slot(slot, release.id, self.stack.kept.volume(release.id), document)
 
-    def _hold(self, slot: str) -> None:
-        if self.runner.dry:
-            return
-        self._edge().hold(slot)
-        self._watch = HealthWatch(self.stack.engine, self.project.name)
+    def _make(self, release: Release, slot: str) -> None:
+        """Make the slot's container, in place of whatever is there."""
+        slot_file = self._write_slot(release, slot)
+        self.stack.clear(slot)
+        arguments = ("up", "--no-start", "--no-deps", "--no-build", "--no-recreate", "--pull", "never")
+        done = self.stack.compose(*arguments, f"app-{slot}", slot_file=slot_file)
+        if not done.ok:
+            raise compose_fault(f"app-{slot} cannot be made", done)
+
+    def _start(self, release: Release, slot: str) -> None:
+        container = self.stack.require(f"app-{slot}")
+        self.stack.fence.require()
+        if container.labels.get(RELEASE) != release.id:
+            raise DeployFault("another release was put into the slot meanwhile", where=f"app-{slot}", remedy=LOOK)
+        with self.stack.fence.claimed(container) as claim:
+            claim.start()
+
+    def _stop(self, slot: str, seconds: int) -> None:
+        with self.stack.fence.claimed(self.stack.require(f"app-{slot}")) as claim:
+            claim.stop(seconds)
 
     def _admit(self, slot: str, former: str) -> None:
         edge = self._edge()
@@ -291,10 +308,11 @@ class DockerTarget(Target):
     def _come_back(self, slot: str, wanted: bool) -> None:
         container, policy = self._container(slot), "unless-stopped" if wanted else "no"
         if container is not None and container.attrs["HostConfig"]["RestartPolicy"]["Name"] != policy:
-            container.update(restart_policy={"Name": policy})  # type: ignore[arg-type]
+            with self.stack.fence.claimed(container) as claim:
+                claim.come_back(policy)
 
     def _edge(self) -> Edge:
-        return Edge(self.stack.ask_edge)
+        return Edge(self.stack.ask_edge, self.stack.tell_edge)
 
     def _container(self, slot: str) -> Container | None:
         return self.stack.find(f"app-{slot}")

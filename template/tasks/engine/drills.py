@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
-from contextlib import nullcontext
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -12,6 +12,7 @@ from . import faults
 from .console import Console
 from .docker_target import DockerTarget
 from .errors import DeployFault, UsageFault
+from .fence import Claim, plain_name
 from .load import STEADY, Load, recovery
 from .settings import Environment, Settings
 
@@ -89,21 +90,22 @@ def allow(environment: Environment, name: str, yes_in_production: bool) -> None:
 def run(target: DockerTarget, settings: Settings, wanted: Wanted, console: Console) -> Report:
     """Drive load, inject the fault, take it back, and watch until answers are steady or the RTO is over."""
     container = find(target, wanted.name)
+    name = plain_name(container)
     load = Load(target.probe_url, wanted.connections)
-    with faults.guarded(), load.running():
+    with faults.guarded(), _claimed(target, container, wanted.name) as claim, load.running():
         _require_orders(load)
         until = time.monotonic() + wanted.seconds
         with console.step("load") as step:
             faults.wait(wanted.seconds * SHARE)
             step.detail = f"{wanted.connections} connections to {target.url}"
         with console.step("fault") as step:
-            step.detail = f"{wanted.name}: {container.name}"
-            _inject(target, container, wanted)
-        with console.step("recover"), nullcontext() if wanted.name == "redeploy" else faults.taken_back(container):
+            step.detail = f"{wanted.name}: {name}"
+            _inject(target, claim, wanted)
+        with console.step("recover"), faults.taken_back(claim) if claim else nullcontext():
             _watch(load, until, wanted.rto_seconds)
     with console.step("orders"):
         missing = None if settings.database == "none" else len(load.missing())
-    return judge(wanted, load, missing, (settings.service, target.environment.name, container.name or ""))
+    return judge(wanted, load, missing, (settings.service, target.environment.name, name))
 
 
 def judge(wanted: Wanted, load: Load, missing: int | None, names: tuple[str, str, str]) -> Report:
@@ -144,18 +146,24 @@ def find(target: DockerTarget, name: str) -> Container:
     return target.stack.require("database" if database else f"app-{live}")
 
 
-def _inject(target: DockerTarget, container: Container, wanted: Wanted) -> None:
-    client, edge = target.stack.engine.client, target.stack.require("edge")
-    seconds = wanted.seconds * SHARE
-    level = "debug" if target.project.configuration["LOG_LEVEL"] == "info" else "info"
+def _claimed(target: DockerTarget, container: Container, name: str) -> AbstractContextManager[Claim | None]:
+    """The container for the drill alone; None for the drill that leaves the lock to its deploys."""
+    return nullcontext() if name == "redeploy" else target.stack.fence.claimed(container)
+
+
+def _inject(target: DockerTarget, claim: Claim | None, wanted: Wanted) -> None:
+    if claim is None:
+        level = "debug" if target.project.configuration["LOG_LEVEL"] == "info" else "info"
+        faults.redeploy(target.runner.root, target.environment.name, f"LOG_LEVEL={level}")
+        return
+    seconds, image = wanted.seconds * SHARE, str(target.stack.require("edge").attrs["Image"])
     injections: Mapping[str, Callable[[], None]] = {
-        "kill": lambda: faults.kill(client, container, str(edge.attrs["Image"])),
-        "pause": lambda: faults.freeze(container, seconds),
-        "latency": lambda: faults.slow_down(container, seconds),
-        "restart-database": container.restart,
-        "redeploy": lambda: faults.redeploy(target.runner.root, target.environment.name, f"LOG_LEVEL={level}"),
+        "kill": lambda: faults.kill(target.stack.fence, claim, image),
+        "pause": lambda: faults.freeze(claim, seconds),
+        "latency": lambda: faults.slow_down(claim, seconds),
+        "restart-database": claim.restart,
     }
-    with nullcontext() if wanted.name in ("kill", "redeploy") else faults.taken_back(container):
+    with nullcontext() if wanted.name == "kill" else faults.taken_back(claim):
         injections[wanted.name]()
 
 

@@ -37,10 +37,11 @@ def other(slot: str) -> str:
 
 
 class Edge:
-    """The runtime API; `ask` sends one line and gives back the answer."""
+    """The runtime API. Both send one line and give back the answer: `ask` a question, `tell` what changes something."""
 
-    def __init__(self, ask: Callable[[str], str]) -> None:
+    def __init__(self, ask: Callable[[str], str], tell: Callable[[str], str]) -> None:
         self._ask = ask
+        self._tell = tell
 
     def traffic(self) -> dict[str, Traffic]:
         """All slots' state by slot."""
@@ -90,7 +91,7 @@ class Edge:
         return wait_until(lambda: reached(self.traffic()), timeout, PAUSE)
 
     def _command(self, line: str) -> None:
-        answer = self._ask(line).strip()
+        answer = self._tell(line).strip()
         if answer:
             raise DeployFault("the edge refuses a command", details=[line, answer])
 

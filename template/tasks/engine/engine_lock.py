@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 from .docker_engine import Engine, engine_seconds
 from .errors import LockedFault
-from .lock import PAUSE, Holder, Lease, locked, parse_holder, this_process
+from .lock import LOOK, PAUSE, REMOVED, Holder, Lease, locked, parse_holder, this_process
 from .waiting import wait_until
 
 if TYPE_CHECKING:
@@ -28,18 +28,27 @@ RENEWAL = 5.0
 """Seconds between two renewals: several may fail before the lease is over."""
 HOLDER = "copier-gin.lock"
 RENEWED = "renewed"
-REMOVED = "the deploy lock was removed, or taken over by another deploy"
 
 
 @contextmanager
 def engine_lock(
-    engine: Engine, name: str, labels: Mapping[str, str], command: str, wait: float, note: Callable[[str], None]
-) -> Iterator[Lease]:
+    engine: Engine,
+    name: str,
+    labels: Mapping[str, str],
+    command: str,
+    wait: float,
+    note: Callable[[str], None],
+    borrow: bool = False,
+) -> Iterator[EngineLock]:
     """Hold the lock called `name`, after waiting for at most `wait` seconds; LockedFault names who holds it.
 
-    `note` is told whose lock was taken over, and why.
+    `note` is told whose lock was taken over, and why. With `borrow`, the lock of the deploy that this is a hook of will
+    do.
     """
-    lock = _EngineLock(engine, name, {**labels, HOLDER: json.dumps(this_process(command).document())}, note)
+    lock = EngineLock(engine, name, {**labels, HOLDER: json.dumps(this_process(command).document())}, note)
+    if borrow and lock.borrow():
+        yield lock
+        return
     if not wait_until(lock.take, wait, PAUSE):
         raise locked(lock.described())
     try:
@@ -48,7 +57,9 @@ def engine_lock(
         lock.release()
 
 
-class _EngineLock(Lease):
+class EngineLock(Lease):
+    """A lock on an engine: `engine_lock` holds one."""
+
     def __init__(self, engine: Engine, name: str, labels: Mapping[str, str], note: Callable[[str], None]) -> None:
         self._engine = engine
         self._name = name
@@ -59,6 +70,21 @@ class _EngineLock(Lease):
         self._lost = ""
         self._ahead = 0.0
         self._image = engine.empty_image()
+
+    @property
+    def token(self) -> str:
+        """What tells this lock from all others, ever: 12 hex digits."""
+        assert self._container is not None, "the lock is not held"
+        return str(self._container.id)[:12]
+
+    def borrow(self) -> bool:
+        """Whether the process that started this one holds the lock: then it is held as long as that does."""
+        other = self._other()
+        holder = _holder_of(other) if other else None
+        if holder is None or not holder.lends():
+            return False
+        self._container = other
+        return True
 
     def take(self) -> bool:
         """Whether the lock is ours now: it was free, or the one who held it is gone or has not renewed it."""
@@ -91,7 +117,7 @@ class _EngineLock(Lease):
             except NotFound:
                 self._lost = REMOVED
         if self._lost:
-            raise LockedFault(self._lost, where=self._name, remedy="look at status, and deploy again")
+            raise LockedFault(self._lost, where=self._name, remedy=LOOK)
 
     def release(self) -> None:
         """Give the lock back."""

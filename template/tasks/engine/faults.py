@@ -15,11 +15,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from .docker_engine import PROJECT_LABEL
 from .errors import DeployFault
+from .fence import Claim, Fence
 from .interruption import terminated_like_interrupted, undisturbed
 
 if TYPE_CHECKING:
-    from docker import DockerClient
     from docker.models.containers import Container
 
 TURN = 0.1
@@ -27,29 +28,30 @@ TURN = 0.1
 
 
 @contextmanager
-def taken_back(container: Container) -> Iterator[None]:
-    """See to it that the container runs in the end, also after Ctrl-C."""
+def taken_back(claim: Claim) -> Iterator[None]:
+    """See to it that a container runs in the end, also after Ctrl-C."""
     try:
         yield
     finally:
         with undisturbed():
-            container.reload()
-            if container.status == "paused":
-                container.unpause()
-            elif container.status not in ("running", "restarting"):
-                container.start()
+            status = claim.state()["Status"]
+            if status == "paused":
+                claim.unpause()
+            elif status not in ("running", "restarting"):
+                claim.start()
 
 
-def kill(client: DockerClient, container: Container, image: str) -> None:
+def kill(fence: Fence, claim: Claim, image: str) -> None:
     """SIGKILL the main process from a helper in the host's process namespace, made of `image`, which must have bash.
 
     The engine's own kill counts as a stop by hand, after which its restart policy does nothing; and from within its
     namespace the kernel shields a container's first process.
     """
-    container.reload()
-    client.containers.run(
+    helper = fence.engine.client.containers.create(
         image,
-        ["-c", 'kill -9 "$0"', str(container.attrs["State"]["Pid"])],
+        ["-c", 'kill -9 "$0"', str(claim.state()["Pid"])],
+        name=f"{fence.project}-drill-kill",
+        labels={PROJECT_LABEL: fence.project},
         entrypoint=["bash"],
         user="0",
         pid_mode="host",
@@ -58,22 +60,34 @@ def kill(client: DockerClient, container: Container, image: str) -> None:
         read_only=True,
         cap_drop=["ALL"],
         cap_add=["KILL"],
-        remove=True,
     )
+    try:
+        _run(fence, helper)
+    finally:
+        helper.remove(force=True)
 
 
-def freeze(container: Container, seconds: float) -> None:
-    """Freeze all processes of the container for some seconds."""
-    with taken_back(container):
-        container.pause()
+def _run(fence: Fence, helper: Container) -> None:
+    with fence.claimed(helper) as claim:
+        claim.start()
+    status = helper.wait()["StatusCode"]
+    if status:
+        details = helper.logs().decode(errors="replace").splitlines()[-5:]
+        raise DeployFault(f"the drill's helper failed (exit code {status})", where=str(helper.name), details=details)
+
+
+def freeze(claim: Claim, seconds: float) -> None:
+    """Freeze all processes of a container for some seconds."""
+    with taken_back(claim):
+        claim.pause()
         wait(seconds)
 
 
-def slow_down(container: Container, seconds: float) -> None:
-    """Freeze the container in short turns for some seconds."""
+def slow_down(claim: Claim, seconds: float) -> None:
+    """Freeze a container in short turns for some seconds."""
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
-        freeze(container, TURN)
+        freeze(claim, TURN)
         wait(TURN)
 
 

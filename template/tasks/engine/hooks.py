@@ -2,6 +2,7 @@
 
 An executable file `hooks/<name>` is run from the service's root with what is known of the deploy in DEPLOY_SERVICE,
 DEPLOY_ENV, DEPLOY_TARGET, DEPLOY_URL, DEPLOY_ACTION, DEPLOY_VERSION, DEPLOY_COMMIT, DEPLOY_RELEASE and DEPLOY_REASON.
+With DEPLOY_LOCK, `maintenance` in a hook makes do with the lock of the deploy.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from dataclasses import dataclass
 from typing import TextIO
 
 from .errors import DeployFault
+from .lock import lent
 from .runner import Outcome, Runner, clean_environment
 
 FOLDER = "hooks"
@@ -47,7 +49,7 @@ class Hooks:
         path = self.runner.root / FOLDER / name
         if not path.is_file() or not os.access(path, os.X_OK):
             return Outcome(0, "", "")
-        known = {f"{PREFIX}{key.upper()}": value for key, value in {**self.facts, **facts}.items()}
+        known = {f"{PREFIX}{key.upper()}": value for key, value in {**self.facts, **facts}.items()} | lent()
         done = self.runner.run([str(path)], env=clean_environment(known))
         for line in done.stdout.splitlines():
             print(f"  {name}: {line}", file=self.log, flush=True)

@@ -57,16 +57,20 @@ class KeptReleases:
         with opened(self.engine, self.volume(release), SECRETS, self.labels) as container:
             return self.engine.get_files(container, SECRETS)
 
-    def forget_all_but(self, releases: Collection[str]) -> None:
-        """Remove all other releases of this environment, but for those that a container still holds."""
-        from docker.errors import APIError
-
+    def others(self, releases: Collection[str]) -> list[str]:
+        """The volumes of all other releases of this environment."""
         wanted = [f"{name}={value}" for name, value in self.labels.items()]
         close_forgotten(self.engine, self.labels)
-        for volume in self.engine.client.volumes.list(filters={"label": [RELEASE, *wanted]}):
-            if volume.attrs["Labels"][RELEASE] not in releases:
-                with suppress(APIError):
-                    volume.remove()
+        volumes = self.engine.client.volumes.list(filters={"label": [RELEASE, *wanted]})
+        return [str(volume.name) for volume in volumes if volume.attrs["Labels"][RELEASE] not in releases]
+
+    def forget(self, volumes: Collection[str]) -> None:
+        """Remove volumes of releases; one that a container still holds stays."""
+        from docker.errors import APIError
+
+        for name in volumes:
+            with suppress(APIError):
+                self.engine.client.api.remove_volume(name)
 
 
 def put_secrets(engine: Engine, volume: str, secrets: Mapping[str, str], labels: Mapping[str, str]) -> None:

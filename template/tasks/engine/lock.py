@@ -23,8 +23,12 @@ from .processes import start_time
 from .releases import now
 from .waiting import wait_until
 
+REMOVED = "the deploy lock was removed, or taken over by another deploy"
+LOOK = "look at status, and deploy again"
 PAUSE = 0.2
 """Seconds between two tries."""
+LENT = "DEPLOY_LOCK"
+"""The variable that tells a hook's tasks who holds the lock."""
 
 
 class Lease(Protocol):
@@ -34,11 +38,28 @@ class Lease(Protocol):
         """LockedFault where it has been lost to somebody else in the meantime."""
 
 
-class HeldByProcess(Lease):
-    """A lock that the operating system ends with the process, and never before."""
+class Unlocked(Lease):
+    """For what only looks."""
 
     def require(self) -> None:
-        """It cannot be lost."""
+        """Nothing can be lost."""
+
+
+@dataclass(frozen=True)
+class FileLease(Lease):
+    """A lock that the operating system ends with the process, and never before, unless somebody deletes its file."""
+
+    path: Path
+    descriptor: int
+
+    def require(self) -> None:
+        """Compare the file with the one that was locked: another process may hold the lock of a new one."""
+        try:
+            same = os.path.samestat(self.path.stat(), os.fstat(self.descriptor))
+        except OSError:
+            same = False
+        if not same:
+            raise LockedFault(REMOVED, where=str(self.path), remedy=LOOK)
 
 
 @dataclass(frozen=True)
@@ -55,6 +76,10 @@ class Holder:
         number = self.process.partition(":")[0]
         return f"{self.command} by {self.user}@{self.host}, process {number}, since {self.since}"
 
+    def lends(self) -> bool:
+        """Whether this process was started by the holder, as a hook is."""
+        return os.environ.get(LENT) == _key(self)
+
     def gone(self) -> bool:
         """Whether it is a process of this machine that has ended: of others nothing is known here."""
         number = self.process.partition(":")[0]
@@ -68,6 +93,11 @@ class Holder:
 def this_process(command: str) -> Holder:
     """The holder that this process is."""
     return Holder(getpass.getuser(), machine(), process_identity(os.getpid()), command, now())
+
+
+def lent() -> dict[str, str]:
+    """The variable for what this process starts while it holds a lock."""
+    return {LENT: _key(this_process(""))}
 
 
 def parse_holder(document: Mapping[str, str]) -> Holder | None:
@@ -90,6 +120,10 @@ def process_identity(number: int) -> str:
     return f"{number}:{began}" if began else ""
 
 
+def _key(holder: Holder) -> str:
+    return f"{holder.host} {holder.process}"
+
+
 def locked(holder: str) -> LockedFault:
     """Somebody else holds the lock."""
     return LockedFault(
@@ -100,21 +134,27 @@ def locked(holder: str) -> LockedFault:
 
 
 @contextmanager
-def file_lock(folder: Path, command: str, wait: float = 0) -> Iterator[Lease]:
+def file_lock(folder: Path, command: str, wait: float = 0, borrow: bool = False) -> Iterator[Lease]:
     """Hold the lock in `folder`, after waiting for at most `wait` seconds; LockedFault names who holds it.
 
-    It ends with the process, however that ends.
+    It ends with the process, however that ends. With `borrow`, the lock of the deploy that this is a hook of will do.
     """
     path = private_folder(folder) / "lock"
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
-        if not wait_until(lambda: _taken(descriptor), wait, PAUSE):
-            raise locked(_holder(path))
-        os.ftruncate(descriptor, 0)
-        os.write(descriptor, json.dumps(this_process(command).document()).encode())
-        yield HeldByProcess()
+        if not (borrow and _borrowed(path)):
+            if not wait_until(lambda: _taken(descriptor), wait, PAUSE):
+                raise locked(str(_holder(path) or path))
+            os.ftruncate(descriptor, 0)
+            os.write(descriptor, json.dumps(this_process(command).document()).encode())
+        yield FileLease(path, descriptor)
     finally:
         os.close(descriptor)
+
+
+def _borrowed(path: Path) -> bool:
+    holder = _holder(path)
+    return holder is not None and holder.lends()
 
 
 def _taken(descriptor: int) -> bool:
@@ -125,9 +165,8 @@ def _taken(descriptor: int) -> bool:
     return True
 
 
-def _holder(path: Path) -> str:
+def _holder(path: Path) -> Holder | None:
     try:
-        holder = parse_holder(json.loads(path.read_text(encoding="utf-8")))
+        return parse_holder(json.loads(path.read_text(encoding="utf-8")))
     except (OSError, ValueError):
-        holder = None
-    return str(holder or path)
+        return None

@@ -9,11 +9,12 @@ from __future__ import annotations
 from .docker_target import DockerTarget
 from .errors import DeployFault
 from .process_target import ProcessTarget
+from .relay import HELD
 from .target import Target, fetch_json
 
 MAP = "/var/lib/edge/maintenance.map"
 TITLE = "Maintenance"
-WRITE = f'printf "state %s\\n" "$0" >{MAP}'
+WRITE = f'token=$1; {HELD} && printf "state %s\\n" "$0" >{MAP}'
 
 
 def is_on(target: Target) -> bool:
@@ -26,7 +27,10 @@ def is_on(target: Target) -> bool:
 
 
 def switch(target: Target, on: bool) -> None:
-    """Turn maintenance on or off; DeployFault where no front door runs, or one from before it knew maintenance."""
+    """Turn maintenance on or off, as holder of the lock.
+
+    DeployFault where no front door runs, or one from before it knew maintenance.
+    """
     if not _runs(target):
         raise DeployFault("there is no front door that runs", remedy="bring the environment up with up")
     if isinstance(target, ProcessTarget):
@@ -43,9 +47,14 @@ RENEW = "it may be older than this task: deploy --edge makes it anew"
 
 def _switch_map(target: DockerTarget, state: str) -> None:
     """First what counts now, then what a restart reads: a failure in between is told, and can be repeated."""
-    if refusal := target.stack.ask_edge(f"set map {MAP} state {state}").strip():
+    if refusal := target.stack.tell_edge(f"set map {MAP} state {state}").strip():
         raise DeployFault("the front door knows no maintenance", details=[refusal], remedy=RENEW)
-    target.stack.engine.execute(target.stack.require("edge"), ["bash", "-c", WRITE, state])
+    fence = target.stack.fence
+    try:
+        target.stack.engine.execute(target.stack.require("edge"), ["bash", "-c", WRITE, state, fence.token])
+    except DeployFault:
+        fence.require()
+        raise
 
 
 def _runs(target: Target) -> bool:

@@ -55,9 +55,11 @@ class ProcessTarget(Target):
 
     # --- Before anything changes ---------------------------------------------------------------
 
-    def lock(self, command: str, wait: float, note: Callable[[str], None]) -> AbstractContextManager[Lease]:
+    def lock(
+        self, command: str, wait: float, note: Callable[[str], None], borrow: bool = False
+    ) -> AbstractContextManager[Lease]:
         """A lock of this machine, which its end releases."""
-        return file_lock(self.state, command, wait)
+        return file_lock(self.state, command, wait, borrow)
 
     def check(self) -> str:
         """A Go toolchain is there or can be had, and the front door's port is free."""

@@ -15,19 +15,39 @@ from .docker_engine import Engine
 if TYPE_CHECKING:
     from docker.models.containers import Container
 
-PASS_ON = r"""
-while read -r host port question; do
-  { exec 3<>"/dev/tcp/$host/$port"; } 2>/dev/null && printf '%b' "$question" >&3 && timeout 5 cat <&3 && printf '\1'
-  exec 3>&-
+FENCE = "/tmp/fence"
+"""The file with the token of whoever holds the environment's lock: commands with another one are refused.
+
+A restart of the container empties the folder: then all are refused, until the holder claims it again.
+"""
+HELD = f'{{ exec 4>>{FENCE}; }} 2>/dev/null && flock 4 && [ "$token" = "$(<{FENCE})" ]'
+"""True in bash where `$token` is the one in the file, which nobody can change until descriptor 4 is closed."""
+CLAIM = "claim"
+ANYBODY = "-"
+PASS_ON = rf"""
+while read -r token host port question; do
+  if [ "$host" = {CLAIM} ]; then
+    {{ exec 4>>{FENCE}; }} 2>/dev/null && flock 4 && printf %s "$token" >{FENCE} && printf '\1'
+  elif [ "$token" = {ANYBODY} ] || {{ {HELD}; }}; then
+    {{ exec 3<>"/dev/tcp/$host/$port"; }} 2>/dev/null && printf '%b' "$question" >&3 && timeout 5 cat <&3 && printf '\1'
+  else
+    printf '\2'
+  fi
+  exec 3>&- 4>&-
   printf '\0'
 done
 """
-"""A line is a host, a port and what is sent there, with escapes. A zero byte ends the answer; a byte of 1 before it
-says that it is whole, and is missing where nothing listens, or the answer takes more than 5 s."""
+"""A line is a token, a host, a port and what is sent there, with escapes. A zero byte ends the answer; a byte of 1
+before it says that it is whole, and is missing where nothing listens, or the answer takes more than 5 s. A byte of 2
+says that somebody else holds the lock."""
 
 SILENT_SECONDS = 30
 """After which the engine, or the way to it, counts as gone."""
 STANDARD_OUTPUT = 1
+
+
+class FencedFault(Exception):
+    """The fence has another token than the one that a command came with."""
 
 
 class Relay:
@@ -38,16 +58,23 @@ class Relay:
         self._place = place
         self._way: socket.socket | None = None
 
-    def ask(self, host: str, port: int, question: str) -> str | None:
+    def ask(self, host: str, port: int, question: str, token: str = ANYBODY) -> str | None:
         """What the port answers until it hangs up; None where it does not.
 
-        A question may reach it twice where the container is restarted in between.
+        A question may reach it twice where the container is restarted in between. With `token`, FencedFault where the
+        fence has another one.
         """
         escaped = question.replace("\\", "\\\\").replace("\r", "\\r").replace("\n", "\\n")
-        line = f"{host} {port} {escaped}\n".encode()
+        return self._say(f"{token} {host} {port} {escaped}\n")
+
+    def claim(self, token: str) -> bool:
+        """Write a token into the fence; whether that could be done."""
+        return self._say(f"{token} {CLAIM} - -\n") is not None
+
+    def _say(self, line: str) -> str | None:
         for _ in ("as it is", "started anew"):
             with suppress(ConnectionError):
-                return self._answer(line)
+                return self._answer(line.encode())
         return None
 
     def _answer(self, line: bytes) -> str | None:
@@ -67,6 +94,8 @@ class Relay:
                 # After Ctrl-C too: an answer that comes late must not be taken for that of the next question.
                 self._way = None
                 way.close()
+        if answer == b"\2\0":
+            raise FencedFault
         text, ended, _ = answer.decode(errors="replace").partition("\1")
         return text if ended else None
 

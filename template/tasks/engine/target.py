@@ -50,8 +50,13 @@ class Target(Protocol):
     environment_name: str
     releases: ReleaseStore
 
-    def lock(self, command: str, wait: float, note: Callable[[str], None]) -> AbstractContextManager[Lease]:
-        """Hold the environment's lock, after waiting for at most `wait` seconds; LockedFault names who holds it."""
+    def lock(
+        self, command: str, wait: float, note: Callable[[str], None], borrow: bool = False
+    ) -> AbstractContextManager[Lease]:
+        """Hold the environment's lock, after waiting for at most `wait` seconds; LockedFault names who holds it.
+
+        With `borrow`, the lock of the deploy that this task is called by a hook of will do.
+        """
 
     def check(self) -> str:
         """Refuse what would fail later: MissingFault or UsageFault. Gives a detail line."""

@@ -46,13 +46,16 @@ def make_targets(runner: Runner, settings: Settings, configuration: Configuratio
 
 
 @contextmanager
-def locked(targets: Sequence[Target], command: str, wait: float, note: Callable[[str], None]) -> Iterator[list[Lease]]:
+def locked(
+    targets: Sequence[Target], command: str, wait: float, note: Callable[[str], None], borrow: bool = False
+) -> Iterator[list[Lease]]:
     """Hold the environment's lock on all hosts, in their order, so that two deploys never wait for each other.
 
-    Each is waited for at most `wait` seconds; LockedFault names the holder. Ctrl-C and SIGTERM give all back.
+    Each is waited for at most `wait` seconds; LockedFault names the holder. Ctrl-C and SIGTERM give all back. With
+    `borrow`, a hook's task makes do with the locks of the deploy that runs it.
     """
     with terminated_like_interrupted(), ExitStack() as stack:
-        yield [stack.enter_context(target.lock(command, wait, note)) for target in targets]
+        yield [stack.enter_context(target.lock(command, wait, note, borrow)) for target in targets]
 
 
 def described(targets: Sequence[Target]) -> str:
