@@ -50,8 +50,8 @@ class Fence:
     def claimed(self, container: Container) -> Iterator[Claim]:
         """A container under a name that only this holder knows; LockedFault where the lock is lost."""
         claim = Claim(self.engine.client.api, container, self.lease, self.token)
-        claim.take()
         try:
+            claim.take()
             yield claim
         finally:
             claim.give_back()

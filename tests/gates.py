@@ -1,0 +1,117 @@
+"""A way to the engine that stands still right before one of the commands that change something there.
+
+What a deployer says goes through it byte by byte, Compose's part included; a deployer that waits in front of the gate is
+as one whose machine fell asleep at that moment.
+"""
+
+from __future__ import annotations
+
+import re
+import socket
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from service_tasks.engine.docker_engine import default_endpoint
+
+REQUEST = re.compile(rb"(POST|PUT|DELETE) /v[0-9.]+/([^ ?]+)[^ ]* HTTP/1\.[01]\r\n")
+LINE = re.compile(rb"[0-9a-f]{12} \S+ \S+ (set (?:server|map)[^;\\]*|-)")
+"""What a holder of the lock says to the front door: its token, where to, what."""
+BEGINNING = re.compile(rb"(GET|HEAD|POST|PUT|DELETE) /|([0-9a-f]{12}|-) \S+ \S+ ")
+"""What waits at a gate that is closed: the rest of a command that came through already does not."""
+NAMELESS = re.compile(r"[0-9a-f]{64}|[a-z0-9-]+-[0-9a-f]{6}-[a-z0-9._-]+")
+CHANGES_NOTHING = re.compile(r"containers/\*/(exec|wait|resize)|grpc|session|auth")
+
+
+@dataclass
+class Gate:
+    """`commands` are those that came so far; it closes before the one called `before`, for the `turn`-th time."""
+
+    path: Path
+    before: str = ""
+    turn: int = 1
+    commands: list[str] = field(default_factory=list)
+    reached: threading.Event = field(default_factory=threading.Event)
+    _opened: threading.Event = field(default_factory=threading.Event)
+    _counting: threading.Lock = field(default_factory=threading.Lock)
+
+    @property
+    def endpoint(self) -> str:
+        """The engine behind it, as DOCKER_HOST names it."""
+        return f"unix://{self.path}"
+
+    def open(self) -> None:
+        """Let everything through, what waits included."""
+        self._opened.set()
+
+    def let_through(self, data: bytes, ignored: Callable[[str], bool]) -> None:
+        """Return when these bytes may pass: from the chosen command on nothing does until the gate is opened."""
+        command = _command_in(data)
+        with self._counting:
+            if command and not ignored(command) and not self._opened.is_set():
+                self.commands.append(_without_names(command))
+                if self.before and self.commands.count(self.before) == self.turn:
+                    self.reached.set()
+            closed = self.reached.is_set()
+        if closed and BEGINNING.match(data):
+            self._opened.wait()
+
+
+@contextmanager
+def gate(folder: Path, lock: Callable[[], str], before: str = "", turn: int = 1) -> Iterator[Gate]:
+    """A gate in a folder, in front of the engine; `lock` gives the id of the lock, which is renewed all the time."""
+    made = Gate(folder / "gate.sock", before, turn)
+    made.path.unlink(missing_ok=True)
+    listener = socket.socket(socket.AF_UNIX)
+    listener.bind(str(made.path))
+    listener.listen(64)
+    threading.Thread(target=_serve, args=(listener, made, lock), daemon=True).start()
+    try:
+        yield made
+    finally:
+        made.open()
+        listener.close()
+
+
+def _serve(listener: socket.socket, made: Gate, lock: Callable[[], str]) -> None:
+    def renewal(command: str) -> bool:
+        return command.startswith("PUT ") and lock() in command
+
+    while True:
+        try:
+            client, _ = listener.accept()
+        except OSError:
+            return
+        engine = socket.socket(socket.AF_UNIX)
+        engine.connect(urlsplit(default_endpoint()).path)
+        there = (client, engine, lambda data: made.let_through(data, renewal))
+        back = (engine, client, lambda data: None)
+        for way in (there, back):
+            threading.Thread(target=_pass_on, args=way, daemon=True).start()
+
+
+def _pass_on(source: socket.socket, destination: socket.socket, look: Callable[[bytes], None]) -> None:
+    with suppress(OSError):
+        while data := source.recv(1 << 16):
+            look(data)
+            destination.sendall(data)
+    with suppress(OSError):
+        destination.shutdown(socket.SHUT_WR)
+
+
+def _command_in(data: bytes) -> str:
+    """The command that begins with these bytes, as "METHOD path" or "edge line"; empty where none does."""
+    if found := REQUEST.match(data):
+        method, path = (part.decode() for part in found.groups())
+        return "" if CHANGES_NOTHING.fullmatch(_without_names(path)) else f"{method} {path}"
+    if found := LINE.match(data):
+        line = found[1].decode()
+        return "edge claim" if line == "-" else f"edge {line.strip()}"
+    return ""
+
+
+def _without_names(command: str) -> str:
+    return NAMELESS.sub("*", command)
