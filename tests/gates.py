@@ -1,6 +1,6 @@
 """A way to the engine that stands still right before one of the commands that change something there.
 
-What a deployer says goes through it byte by byte, Compose's part included; a deployer that waits in front of the gate is
+What a deployer says goes through it byte by byte, Compose's part included; one that waits in front of the gate is
 as one whose machine fell asleep at that moment.
 """
 

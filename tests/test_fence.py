@@ -1,4 +1,4 @@
-"""A task that stands still right before a command wakes when another deployer serves: it takes nothing from that one."""
+"""A task that stands still right before a command wakes when another deployer serves, and takes nothing from it."""
 
 from __future__ import annotations
 
