@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 import re
 import subprocess
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 NOTES = "maintain/moves.json"
-SUBSTITUTION = re.compile(r"\{%.*?%\}|\.jinja$")
+CHOICE = re.compile(r"\{% if [^%]* %\}([^/{]*)(?:\{% else %\}([^/{]*))?\{% endif %\}")
+"""A part of a path in releases that had conditions in names, with the one or two names that it stood for."""
+
 Notes = Mapping[str, str]
 
 
@@ -38,5 +40,16 @@ def released_paths(root: Path, version: str) -> list[str]:
 
 
 def service_paths(names: Iterable[str]) -> list[str]:
-    """What files of `template/` are called in a service, the branches of a condition joined."""
-    return sorted({SUBSTITUTION.sub("", name.removeprefix("template/")) for name in names})
+    """What files of `template/` are called in a service, whatever the answers."""
+    paths = {path for name in names for path in _called(name.removeprefix("template/"))}
+    return sorted(path.removesuffix(".jinja") for path in paths)
+
+
+def _called(name: str) -> Iterator[str]:
+    """Every path that a name with conditions can stand for; a name without any is a path already."""
+    if not (choice := CHOICE.search(name)):
+        yield name
+        return
+    for branch in choice.groups():
+        if branch is not None:
+            yield from _called(name[: choice.start()] + branch + name[choice.end() :])

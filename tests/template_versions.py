@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from .former_names import put_conditions_into_names
 from .support import ROOT, git
 
 VERSIONS = ("v1.0.0", "v1.1.0", "v1.2.0", "v1.3.0")
@@ -169,6 +170,8 @@ CHANGES: tuple[tuple[str, Undo], ...] = (
     # A file under another name, and one that is gone.
     ("v1.2.0", move(f"template/{RENAMED[1]}.jinja", f"template/{RENAMED[0]}.jinja")),
     ("v1.2.0", write(f"template/{DROPPED}", DISCARD)),
+    # The list of files that an answer does without: before, conditions stood in the names of paths.
+    ("v1.2.0", put_conditions_into_names),
     # Other text: in a managed file, in one that many people edit, and in a seeded one.
     ("v1.3.0", replace("template/docker-compose.yml.jinja", r"stop_grace_period: 30s", "stop_grace_period: 25s")),
     ("v1.3.0", replace("template/Dockerfile.jinja", r"^EXPOSE 8080$", "EXPOSE 8080/tcp")),

@@ -11,6 +11,7 @@ import pytest
 from maintain.lock import FILES, databases, lock, merge
 from service_tasks.engine.toolchain import find_go
 
+from .options import as_written, read_blocks, within
 from .support import ROOT
 
 CONDITION = re.compile(r"\{%-? (?:if|elif) (.*?) -?%\}")
@@ -56,10 +57,10 @@ def test_what_is_locked_is_what_go_computes_for_every_choice(tmp_path: Path) -> 
 
 
 def test_no_other_question_than_that_of_the_database_changes_what_go_imports() -> None:
-    conditions = []
-    for path in (ROOT / "template").rglob("*.go*"):
-        name = str(path.relative_to(ROOT / "template"))
-        conditions += CONDITION.findall(name) + CONDITION.findall(path.read_text())
-
+    sources = [path for folder in ("template", "includes") for path in (ROOT / folder).rglob("*.go*")]
+    conditions = [found for path in sources for found in CONDITION.findall(path.read_text())]
+    written = [as_written(path, ROOT / "template") for path in sources if path.is_relative_to(ROOT / "template")]
+    named = [entry for block in read_blocks(ROOT) for entry in block.conditions()]
+    conditions += [condition for condition, name in named if any(within(path, [name]) for path in written)]
     assert {word for text in conditions for word in NAME.findall(text)} - WORDS == {"database"}
     assert len(databases(ROOT)) == 3

@@ -105,7 +105,7 @@ def test_copier_leaves_alone_exactly_what_is_seeded() -> None:
         for pattern in OWNERSHIP.patterns[SEEDED]
     ]
 
-    assert sorted(excluded) == sorted(expected)
+    assert sorted(pattern for pattern in excluded if "_copier_operation" in pattern) == sorted(expected)
 
 
 def test_the_documentation_lists_every_pattern_under_its_owner() -> None:
@@ -158,7 +158,11 @@ def test_a_file_that_went_away_is_found_unless_a_note_explains_it(template_versi
     assert undocumented(former, present, {DROPPED: "", RENAMED[0]: "It is router.go now."}) == [DROPPED]
 
 
-def test_a_file_under_a_new_condition_has_not_gone_away() -> None:
-    assert service_paths(["template/{% if license != 'none' %}LICENSE{% endif %}.jinja"]) == service_paths(
-        ["template/LICENSE"]
-    )
+def test_a_file_under_a_condition_was_called_what_each_branch_says() -> None:
+    former = [
+        "template/{% if license != 'none' %}LICENSE{% endif %}.jinja",
+        "template/{% if ci == 'github' %}.github{% endif %}/{% if ci != 'none' %}ci.yml{% endif %}.jinja",
+        "template/{% if database == 'none' %}memory{% else %}memory_test{% endif %}.go.jinja",
+    ]
+
+    assert service_paths(former) == [".github/ci.yml", "LICENSE", "memory.go", "memory_test.go"]
