@@ -17,9 +17,9 @@ from bench.load_client import build, find_go
 from maintain.base_images import choose, engine_answers
 from maintain.rendering import example_answers, make_repository, render, use_target, write_local_values
 
-from .support import Service, docker
-from .template_versions import Template, make_template
-from .updating import Garage, Subject, nothing_proved, rendered_once
+from .support.service import Service, docker
+from .support.template_versions import Template, make_template
+from .support.updating import Garage, Subject, nothing_proved, rendered_once
 
 DOCKER_REQUIRED = os.environ.get("REQUIRE_DOCKER") == "1"
 Render = Callable[..., Path]
