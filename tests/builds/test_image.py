@@ -17,7 +17,7 @@ import pytest
 from maintain.stand_ins import runtimes_present
 
 from ..support.service import Service, docker
-from ..support.strikes import until
+from ..support.waiting import until
 
 pytestmark = pytest.mark.docker
 

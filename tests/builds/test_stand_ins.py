@@ -14,14 +14,12 @@ import pytest
 
 from maintain import stand_ins
 
-ROOT = Path(__file__).resolve().parents[2]
+from ..support.service import ROOT, docker
+from ..support.waiting import until
+
 PASSWORD = """pass:'w"ord$x"""
 
 pytestmark = [pytest.mark.docker]
-
-
-def docker(*arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(["docker", *arguments], capture_output=True, text=True, check=False, timeout=60)
 
 
 @pytest.fixture(scope="module")
@@ -49,10 +47,10 @@ class Container:
         return self.run("sh", "-c", client, "sh", sql, password=password)
 
     def wait_until_it_listens(self) -> None:
-        deadline = time.monotonic() + 30
-        while self.run("pg_isready", "--quiet", "--host=127.0.0.1", "--username=orders").returncode != 0:
-            assert time.monotonic() < deadline, docker("logs", self.name).stderr
-            time.sleep(0.1)
+        until(
+            lambda: not self.run("pg_isready", "--quiet", "--host=127.0.0.1", "--username=orders").returncode,
+            lambda: docker("logs", self.name).stderr,
+        )
 
 
 @pytest.fixture

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import socket
-import time
 from collections.abc import Callable
 
 import pytest
@@ -19,6 +18,7 @@ from ..support.service import (
     serving_does,
     versions_seen,
 )
+from ..support.waiting import until
 
 pytestmark = pytest.mark.docker
 
@@ -33,18 +33,14 @@ def service(make_service: Callable[..., Service]) -> Service:
 def test_a_killed_database_is_told_by_readiness_and_mended_by_the_next_deploy(service: Service) -> None:
     with same_release_serves(service):
         docker("kill", f"{service.folder.name}-staging-database-1")
-        ready = service.get("/readyz")
-        while ready.status == 200:
-            ready = service.get("/readyz")
+        until(lambda: service.get("/readyz").status != 200, "readiness does not tell of it")
         health = service.invoke("health", "--env=staging")
 
         assert health.returncode == 5
         assert "database" in health.stdout
         assert service.status()["state"] == "degraded"
         assert service.invoke("up", "--env=staging").returncode == 0
-        deadline = time.monotonic() + 20
-        while service.get("/readyz").status != 200 and time.monotonic() < deadline:
-            pass
+        until(lambda: service.get("/readyz").status == 200, "the database is not back")
 
 
 def test_a_wrong_password_stops_at_the_migration(service: Service) -> None:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Callable
 from pathlib import Path
 
 from bench.load_client import Load, Report
@@ -60,13 +58,3 @@ def orders_in_database(service: Service) -> set[str]:
     done = service.invoke("exec", "--env=staging", "--service=database", "--", *query, "SELECT id FROM orders")
     assert done.returncode == 0, done.stderr
     return set(done.stdout.split())
-
-
-def wait_for(true: Callable[[], bool]) -> None:
-    """Return as soon as it is true; the bound is for a test that hangs."""
-    pause = threading.Event()
-    for _ in range(1200):
-        if true():
-            return
-        pause.wait(0.05)
-    raise AssertionError("it did not come true within a minute")

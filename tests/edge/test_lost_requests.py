@@ -14,7 +14,8 @@ from bench.load_client import Load, find_go
 from bench.routes import HOLD, LEVEL
 
 from ..support.service import ROOT, Service, docker, git
-from .switches import CONNECTIONS, deployed, invoke, orders_in_database, release, switch_under_load, wait_for
+from ..support.waiting import until
+from .switches import CONNECTIONS, deployed, invoke, orders_in_database, release, switch_under_load
 
 pytestmark = pytest.mark.slow
 
@@ -91,7 +92,7 @@ def test_a_request_that_the_switch_finds_in_flight_is_finished_by_the_former_rel
         command, cwd=service.folder, env=service.environment(), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
     )
     try:
-        wait_for(lambda: answered(service) == new or deploy.poll() is not None)
+        until(lambda: answered(service) == new or deploy.poll() is not None, "the new release does not answer")
         assert deploy.poll() is None, "the deploy did not wait for the request"
         connection.send(b"z")
         answer = connection.getresponse()
@@ -109,7 +110,7 @@ def test_an_edge_that_is_restarted_finds_the_live_slot_by_itself(on_docker: Serv
     before = on_docker.get("/version").body, answered(on_docker), release(on_docker)
 
     assert docker("restart", "--time=0", f"{on_docker.folder.name}-staging-edge-1").returncode == 0
-    wait_for(lambda: on_docker.get("/readyz").status == 200)
+    until(lambda: on_docker.get("/readyz").status == 200, "the edge does not come back")
 
     assert (on_docker.get("/version").body, answered(on_docker), release(on_docker)) == before
 

@@ -17,7 +17,8 @@ from maintain.tls_example import ROOT_CERTIFICATE, caddy_image, read_example
 
 from ..conftest import DOCKER_REQUIRED, free_port
 from ..support.service import ROOT, Service, docker
-from .switches import deployed, invoke, orders_in_database, switch_under_load, wait_for
+from ..support.waiting import until
+from .switches import deployed, invoke, orders_in_database, switch_under_load
 
 EXAMPLE = read_example()
 SCHEME = "/scheme"
@@ -184,7 +185,7 @@ def authority(site: Site, caddy: str, tmp_path: Path) -> Iterator[str]:
     place = (f"--network={site.service.folder.name}-staging_front", "--network-alias=ca.test")
     mount = f"--volume={tmp_path}:/etc/caddy:ro"
     assert docker("run", "--detach", "--name", name, *place, mount, caddy).returncode == 0
-    wait_for(lambda: docker("exec", name, "cat", ROOT_CERTIFICATE).returncode == 0)
+    until(lambda: docker("exec", name, "cat", ROOT_CERTIFICATE).returncode == 0, "the authority has no certificate")
     yield docker("exec", name, "cat", ROOT_CERTIFICATE).stdout
     docker("rm", "--force", "--volumes", name)
 
@@ -209,7 +210,7 @@ def test_a_sites_certificate_is_issued_over_acme_without_a_line_for_it(site: Sit
         except ssl.SSLError:
             return False
 
-    wait_for(answers)
+    until(answers, "no certificate is issued")
 
 
 def make_certificate(folder: Path) -> str:

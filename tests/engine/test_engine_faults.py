@@ -12,7 +12,8 @@ from bench.routes import LEVEL
 
 from ..support.engines import SecondEngine, ServiceThere
 from ..support.service import Service
-from ..support.strikes import Strike, history, level_of, next_level, slot_states, until, with_levels
+from ..support.strikes import Strike, history, level_of, next_level, slot_states, with_levels
+from ..support.waiting import until
 
 pytestmark = [pytest.mark.docker, pytest.mark.slow]
 

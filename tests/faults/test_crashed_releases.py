@@ -18,9 +18,9 @@ from ..support.strikes import (
     next_level,
     served_levels,
     under_load,
-    until,
     with_levels,
 )
+from ..support.waiting import until
 
 pytestmark = [pytest.mark.docker, pytest.mark.slow]
 

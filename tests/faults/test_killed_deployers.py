@@ -19,9 +19,9 @@ from ..support.strikes import (
     served_levels,
     slot_states,
     under_load,
-    until,
     with_levels,
 )
+from ..support.waiting import until
 
 pytestmark = [pytest.mark.docker, pytest.mark.slow]
 

@@ -7,14 +7,13 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 from service_tasks.engine.toolchain import find_go
 
 from ..support.service import ROOT, git
+from ..support.waiting import until
 
 BRANCH = "template-update/v1.3.0"
 FORMER, NEWER = "v1.1.0", "v1.3.0"
@@ -79,14 +78,7 @@ def interrupted(fleet: Fleet, name: str, sign: signal.Signals) -> subprocess.Pop
         stderr=subprocess.PIPE,
         text=True,
     )
-    wait_for(lambda: bool(fleet.clones()) or run.poll() is not None)
+    until(lambda: bool(fleet.clones()) or run.poll() is not None, "no clone is made")
     run.send_signal(sign)
     run.wait(timeout=30)
     return run
-
-
-def wait_for(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 60
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.02)

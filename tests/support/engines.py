@@ -12,12 +12,12 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from .service import ROOT, Answer, Service, docker, parse_answer
+from .waiting import until
 
 PREFIX = "copier-gin-"
 """How the names of an engine's network and disk begin; the number of the process that made them follows."""
@@ -57,10 +57,17 @@ class SecondEngine:
         command = self.inside("unshare", "--mount", "sh", "-c", f"mount -t tmpfs tmpfs /run && {daemon}")
         with (self.folder / "log").open("ab") as log:
             self._daemon = subprocess.Popen(command, stdout=log, stderr=log, start_new_session=True)
-        deadline = time.monotonic() + 60
-        while docker("--host", self.host, "version").returncode:
-            assert self._daemon.poll() is None, (self.folder / "log").read_text()[-2000:]
-            assert time.monotonic() < deadline, (self.folder / "log").read_text()[-2000:]
+        until(lambda: self._answers() or self._ended(), self._log_end)
+        assert self._answers(), self._log_end()
+
+    def _answers(self) -> bool:
+        return docker("--host", self.host, "version").returncode == 0
+
+    def _ended(self) -> bool:
+        return self._daemon is None or self._daemon.poll() is not None
+
+    def _log_end(self) -> str:
+        return (self.folder / "log").read_text()[-2000:]
 
     def stop(self) -> None:
         """Stop the engine, and with it its containers."""

@@ -6,9 +6,7 @@ import json
 import os
 import signal
 import subprocess
-import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import count
 from typing import Any
@@ -17,9 +15,9 @@ from bench.routes import LEVEL, add_routes
 from service_tasks.engine.load import Load
 
 from .service import Service, docker
+from .waiting import PATIENCE
+from .waiting import until as until
 
-PATIENCE = 180
-"""Seconds after which a test gives up: far more than anything takes."""
 CONNECTIONS = 4
 LEVELS = ("debug", "warn", "error", "info")
 _turns = count()
@@ -37,15 +35,6 @@ def next_level(service: Service) -> str:
     """A log level that does not serve yet: a new release without a build."""
     serving = service.get(LEVEL).body
     return next(level for level in (LEVELS[next(_turns) % len(LEVELS)] for _ in LEVELS) if level != serving)
-
-
-def until(reached: Callable[[], bool], what: str) -> None:
-    """Return as soon as it is true."""
-    deadline = time.monotonic() + PATIENCE
-    pause = threading.Event()
-    while not reached():
-        assert time.monotonic() < deadline, what
-        pause.wait(0.005)
 
 
 @contextmanager

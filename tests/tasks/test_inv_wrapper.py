@@ -12,13 +12,14 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).resolve().parents[2]
+from ..support.service import ROOT
+from ..support.waiting import until
+
 INSTALLING = "Installing the tasks' packages into .venv (once)"
 
 # Stands for Invoke: says how it was called and ends with the status that its last argument asks for.
@@ -102,13 +103,6 @@ def finish(process: subprocess.Popen[str]) -> Finished:
     return Finished(process.returncode, out, err)
 
 
-def wait_for(path: Path) -> None:
-    deadline = time.monotonic() + 30
-    while not path.exists():
-        assert time.monotonic() < deadline, f"{path} does not appear"
-        time.sleep(0.02)
-
-
 @pytest.fixture(scope="module")
 def copying_python(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Answers `-I -m venv FOLDER` with a copy of a venv that was made once."""
@@ -179,7 +173,7 @@ def test_a_symbolic_link_finds_the_project_that_it_lies_in(project: Project, tmp
 def test_two_at_once_install_once_and_the_second_says_that_it_waits(project: Project, tmp_path: Path) -> None:
     gate = tmp_path / "gate"
     first = project.start("hello", WAIT_FOR=str(gate))
-    wait_for(tmp_path / "gate.reached")
+    until((tmp_path / "gate.reached").exists, "the build does not begin")
     second = project.start("hello", WAIT_FOR=str(gate))
     assert second.stderr is not None
     assert second.stderr.readline() == "inv: waiting for another ./inv to finish installing\n"
@@ -193,7 +187,7 @@ def test_two_at_once_install_once_and_the_second_says_that_it_waits(project: Pro
 def test_an_installation_killed_half_way_is_done_again(project: Project, tmp_path: Path) -> None:
     gate = tmp_path / "gate"
     killed = project.start("hello", WAIT_FOR=str(gate))
-    wait_for(tmp_path / "gate.reached")
+    until((tmp_path / "gate.reached").exists, "the build does not begin")
     os.killpg(killed.pid, signal.SIGKILL)
     finish(killed)
     again = project.inv("hello")
@@ -204,7 +198,7 @@ def test_an_installation_killed_half_way_is_done_again(project: Project, tmp_pat
 
 def test_ctrl_c_while_installing_ends_with_130_and_no_traceback(project: Project, tmp_path: Path) -> None:
     process = project.start("hello", WAIT_FOR=str(tmp_path / "gate"))
-    wait_for(tmp_path / "gate.reached")
+    until((tmp_path / "gate.reached").exists, "the build does not begin")
     os.killpg(process.pid, signal.SIGINT)
     done = finish(process)
     assert done.status == 130
