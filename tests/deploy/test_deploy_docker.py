@@ -1,4 +1,4 @@
-"""Deploys to the docker target: a real engine, HAProxy, PostgreSQL and SQLite."""
+"""What is peculiar to deploys to the docker target: a real engine, HAProxy, PostgreSQL and SQLite."""
 
 from __future__ import annotations
 
@@ -12,20 +12,22 @@ from pathlib import Path
 import pytest
 
 from ..support.service import (
+    HANG,
     Service,
     change,
     docker,
+    kept,
     same_release_serves,
+    serving_does,
 )
+from ..support.waiting import until
 
 pytestmark = pytest.mark.docker
 
 
 @pytest.fixture(scope="module")
-def service(make_service: Callable[..., Service]) -> Service:
-    made = make_service("docker")
-    made.deploy()
-    return made
+def target() -> str:
+    return "docker"
 
 
 def container(service: Service, name: str) -> str:
@@ -34,56 +36,6 @@ def container(service: Service, name: str) -> str:
 
 
 # --- What is deployed ---------------------------------------------------------------------------
-
-
-def test_a_deploy_serves_the_build_that_was_made(service: Service) -> None:
-    version = service.get("/version").body
-    status = service.status()
-
-    assert version == {**version, "service": service.folder.name, "env": "staging"}
-    assert status["state"] == "serving"
-    assert status["release"]["version"] == version["version"]
-    assert status["release"]["built_at"] == version["built_at"]
-    assert [slot["state"] for slot in status["slots"]] == ["running", "empty"]
-
-
-@pytest.mark.parametrize("database", ["postgres", "sqlite"])
-def test_a_changed_handler_is_served_and_orders_stay(
-    database: str, service: Service, make_service: Callable[..., Service]
-) -> None:
-    if database != "postgres":
-        service = make_service("docker", database=database)
-        service.deploy()
-    order = service.post("/v1/orders", {"sku": "A-1", "quantity": 2}).body
-    before = service.get("/version").body["version"]
-    change(service)
-    service.commit("Change a handler")
-
-    service.deploy()
-
-    assert service.get("/version").body["version"] != before
-    assert service.get(f"/v1/orders/{order['id']}").body == order
-
-
-def test_deploying_nothing_new_changes_nothing(service: Service) -> None:
-    before = service.status()
-
-    done = service.deploy()
-
-    assert "Nothing to do" in done.stdout
-    assert service.status() == before
-
-
-def test_rollback_returns_to_the_former_release(service: Service) -> None:
-    before = service.get("/version").body
-    change(service)
-    service.deploy()
-    assert service.get("/version").body != before
-
-    done = service.invoke("rollback", "--env=staging")
-
-    assert done.returncode == 0, done.stderr
-    assert service.get("/version").body == before
 
 
 def test_containers_are_hardened_and_labelled(service: Service) -> None:
@@ -157,6 +109,20 @@ def test_a_second_environment_runs_beside_the_first(service: Service, base_image
     assert document["url"] == f"http://localhost:{port}"
 
 
+def test_with_sqlite_a_changed_handler_is_served_and_orders_stay(make_service: Callable[..., Service]) -> None:
+    service = make_service("docker", database="sqlite")
+    service.deploy()
+    order = service.post("/v1/orders", {"sku": "A-1", "quantity": 2}).body
+    before = service.get("/version").body["version"]
+    change(service)
+    service.commit("Change a handler")
+
+    service.deploy()
+
+    assert service.get("/version").body["version"] != before
+    assert service.get(f"/v1/orders/{order['id']}").body == order
+
+
 # --- Beside deploys -----------------------------------------------------------------------------
 
 
@@ -170,9 +136,8 @@ def test_exec_keeps_the_words_of_a_command_apart(service: Service) -> None:
 
 
 def test_logs_show_both_slots(service: Service) -> None:
-    for _ in range(2):
-        change(service)
-        service.deploy()
+    for level in ("error", "info"):
+        service.deploy(f"--set=LOG_LEVEL={level}")
 
     done = service.invoke("logs", "--env=staging", "--lines=20")
 
@@ -180,17 +145,6 @@ def test_logs_show_both_slots(service: Service) -> None:
     assert "app-blue-1" in done.stdout
     assert "app-green-1" in done.stdout
     assert "\x1b" not in done.stdout
-
-
-def test_down_keeps_data_and_up_serves_it_again(service: Service) -> None:
-    order = service.post("/v1/orders", {"sku": "C-3", "quantity": 3}).body
-
-    assert service.invoke("down", "--env=staging").returncode == 0
-    assert service.get("/livez").status == 0
-    up = service.invoke("up", "--env=staging")
-
-    assert up.returncode == 0, up.stderr
-    assert service.get(f"/v1/orders/{order['id']}").body == order
 
 
 def test_a_deploy_after_down_keeps_the_way_back(service: Service) -> None:
@@ -236,3 +190,99 @@ def test_the_image_runs_as_nobody_and_carries_certificates_and_time_zones(servic
     assert "usr/local/go/lib/time/zoneinfo.zip" in listed
     assert not [name for name in listed if ".env" in name or ".git" in name]
     assert inspected["Config"]["Labels"]["org.opencontainers.image.revision"]
+
+
+# --- What can go wrong --------------------------------------------------------------------------
+
+
+def test_a_killed_database_is_told_by_readiness_and_mended_by_the_next_deploy(service: Service) -> None:
+    with same_release_serves(service):
+        docker("kill", f"{service.folder.name}-staging-database-1")
+        until(lambda: service.get("/readyz").status != 200, "readiness does not tell of it")
+        health = service.invoke("health", "--env=staging")
+
+        assert health.returncode == 5
+        assert "database" in health.stdout
+        assert service.status()["state"] == "degraded"
+        assert service.invoke("up", "--env=staging").returncode == 0
+        until(lambda: service.get("/readyz").status == 200, "the database is not back")
+
+
+def test_a_wrong_password_stops_at_the_migration(service: Service) -> None:
+    with same_release_serves(service), kept(service.folder / ".env.staging.local"):
+        service.set_local(DATABASE_PASSWORD="not-the-password")
+        done = service.invoke("deploy", "--env=staging")
+
+    assert done.returncode == 5
+    assert "the migrations failed" in done.stderr
+    assert "password authentication failed" in done.stderr
+    assert "not-the-password" not in done.stdout + done.stderr
+
+
+def test_a_lost_password_is_refused_rather_than_made_anew(service: Service) -> None:
+    local = service.folder / ".env.staging.local"
+    with same_release_serves(service), kept(local):
+        others = [line for line in local.read_text().splitlines() if not line.startswith("DATABASE_PASSWORD=")]
+        local.write_text("\n".join(others) + "\n")
+        done = service.invoke("deploy", "--env=staging")
+
+    assert done.returncode == 2
+    assert "DATABASE_PASSWORD is missing" in done.stderr
+
+
+def test_a_slot_that_takes_half_a_second_to_say_that_it_is_ready_is_not_taken_for_dead(service: Service) -> None:
+    """As on a machine that is busy, or with a database that is."""
+    health = "internal/platform/health/health.go"
+    ready = "func (h *Health) ready(c *gin.Context) {"
+    with kept(service.folder / health):
+        service.edit(health, ready, f"{ready}\n\ttime.Sleep(500 * time.Millisecond)")
+
+        service.deploy()
+
+    assert [slot["traffic"] for slot in service.status()["slots"] if slot["state"] == "running"] == ["UP"]
+
+
+def test_a_service_that_needs_too_much_memory_is_told_so(service: Service) -> None:
+    eat = "var all [][]byte; for { all = append(all, bytes.Repeat([]byte{1}, 1<<26)) }"
+    with same_release_serves(service), serving_does(service, eat, imports="bytes"):
+        done = service.invoke("deploy", "--env=staging")
+
+    assert done.returncode == 5
+    assert "killed because its memory ran out" in done.stderr
+
+
+def test_a_deployer_that_is_killed_leaves_the_former_release_and_the_next_deploy_converges(service: Service) -> None:
+    with same_release_serves(service), serving_does(service, HANG):
+        process = service.start("deploy", "--env=staging")
+        assert process.stdout
+        next(line for line in process.stdout if " start " in line)
+        process.kill()
+        process.communicate()
+    change(service)
+
+    service.deploy()
+
+    slots = service.status()["slots"]
+    assert sorted(slot["state"] for slot in slots) == ["running", "stopped"]
+
+
+def test_without_an_engine_the_message_says_what_to_do(service: Service) -> None:
+    service.env["DOCKER_HOST"] = "unix:///nowhere/docker.sock"
+    with same_release_serves(service):
+        done = service.invoke("deploy", "--env=staging")
+        status = service.invoke("status", "--env=staging")
+    del service.env["DOCKER_HOST"]
+
+    for result in (done, status):
+        assert result.returncode == 3
+        assert "no Docker engine answers" in result.stderr
+        assert "what to do: start Docker" in result.stderr
+        assert "Traceback" not in result.stderr
+
+
+def test_a_base_image_that_cannot_be_had_is_named(service: Service) -> None:
+    with same_release_serves(service):
+        done = service.invoke("deploy", "--env=staging", "--set", "GO_IMAGE=registry.invalid/golang:1.26")
+
+    assert done.returncode == 3
+    assert "registry.invalid/golang:1.26 is not here and cannot be pulled" in done.stderr
