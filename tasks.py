@@ -35,10 +35,11 @@ def demo(c: Context, keep: bool = False, target: str = "") -> None:
     leave(run_demo(keep, target))
 
 
-@service_task()
-def test(c: Context) -> None:
+@service_task(help={"quick": "only what needs no engine and is not slow: less than two minutes, for use while working"})
+def test(c: Context, quick: bool = False) -> None:
     """Run all tests; words after -- go to pytest. REQUIRE_DOCKER=1 makes a missing engine an error."""
-    command = [sys.executable, "-m", "pytest", *remainder()]
+    part = ["-m", "not docker and not slow"] if quick else []
+    command = [sys.executable, "-m", "pytest", *part, *remainder()]
     leave(subprocess.run(command, cwd=ROOT, check=False).returncode)
 
 

@@ -26,8 +26,13 @@ Render = Callable[..., Path]
 
 
 def pytest_configure() -> None:
-    """Let Ctrl-C reach what tests start: a shell gives a job in the background, as CI may be, an ignored SIGINT."""
+    """Make what tests start the same everywhere: Ctrl-C reaches it, and what one has compiled serves the others.
+
+    A shell gives a job in the background, as CI may be, an ignored SIGINT. Go's cache tells packages of one folder from
+    those of another, and what builds compile from what tests and linters do, unless all leave paths out.
+    """
     signal.signal(signal.SIGINT, signal.default_int_handler)
+    os.environ["GOFLAGS"] = "-trimpath"
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

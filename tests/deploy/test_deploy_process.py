@@ -13,6 +13,8 @@ import pytest
 
 from ..support.service import Service
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def target() -> str:

@@ -18,6 +18,8 @@ from ..support.service import (
     versions_seen,
 )
 
+pytestmark = pytest.mark.slow
+
 # --- What is deployed ---------------------------------------------------------------------------
 
 

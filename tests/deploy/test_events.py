@@ -14,6 +14,8 @@ import pytest
 
 from ..support.service import EXIT, Service, kept, serving_does
 
+pytestmark = pytest.mark.slow
+
 STEPS = ["check", "build", "image", "ship", "migrate", "start", "healthy", "admit", "verify"]
 
 

@@ -9,6 +9,8 @@ import pytest
 
 from ..support.service import Service, docker, kept
 
+pytestmark = pytest.mark.slow
+
 FILES = {"docker": "edge/haproxy.cfg", "process": "edge/process/main.go"}
 COMMENT = {"docker": "# Ours.\n", "process": "// Ours.\n"}
 

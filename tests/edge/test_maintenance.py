@@ -16,6 +16,8 @@ import pytest
 
 from ..support.service import Service, docker, request
 
+pytestmark = pytest.mark.slow
+
 PROBE = {"X-Copier-Gin-Probe": "test"}
 PROBES = ("/livez", "/readyz", "/startupz", "/version")
 CLOSED = {"title": "Maintenance", "status": 503, "detail": "the service is under maintenance"}

@@ -43,10 +43,10 @@ class Fleet:
         return [sys.executable, "-m", "invoke", "--search-root", str(ROOT), *words]
 
     def environment(self) -> dict[str, str]:
-        """State and clones of its own; Go's cache is that of all tests, and takes no note of where a clone is."""
+        """State and clones of its own; Go's cache is that of all tests."""
         cache = subprocess.run([find_go(), "env", "GOCACHE"], capture_output=True, text=True, check=True).stdout.strip()
         own = {"XDG_STATE_HOME": str(self.home / "state"), "XDG_CACHE_HOME": str(self.home / "cache")}
-        return {**os.environ, **own, "GOCACHE": cache, "GOFLAGS": "-trimpath", "NO_COLOR": "1"}
+        return {**os.environ, **own, "GOCACHE": cache, "NO_COLOR": "1"}
 
     def branches(self, name: str) -> list[str]:
         return git(self.folder / name, "branch", "--format=%(refname:short)").split()

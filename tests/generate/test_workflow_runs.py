@@ -21,6 +21,8 @@ from ..support.service import git
 from ..support.template_versions import Template, commit
 from .workflows import CHECK, UPDATE, steps, workflow
 
+pytestmark = pytest.mark.slow
+
 BRANCH = "template-update/v1.3.0"
 
 GH = """#!/usr/bin/env bash
@@ -97,7 +99,6 @@ class Runner:
             "GH_CALLS": here["calls"],
             "GH_BODY": here["body.md"],
             "XDG_STATE_HOME": here["state"],
-            "GOFLAGS": "-trimpath",
         }
 
 

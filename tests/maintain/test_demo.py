@@ -15,6 +15,8 @@ from maintain.example import make_service, run_task
 
 from ..support.service import ROOT
 
+pytestmark = pytest.mark.slow
+
 NO_ENGINE = {"DOCKER_HOST": "unix:///nowhere/docker.sock"}
 
 

@@ -220,7 +220,6 @@ def test_services_of_the_supported_releases_are_updated_before_anything_is_tagge
     template: Template, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
-    monkeypatch.setenv("GOFLAGS", "-trimpath")  # Go's cache takes no note of where the clone is
     supported = releases.supported_releases(template.folder)
 
     results = replay(template.folder, "v1.4.0", supported[:1])

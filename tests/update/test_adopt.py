@@ -94,10 +94,7 @@ def test_nothing_of_the_service_is_lost_and_what_differs_is_listed(carts: Subjec
 
 
 @pytest.mark.slow
-def test_own_code_and_the_templates_build_beside_each_other(
-    carts: Subject, template_versions: Template, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("GOFLAGS", "-trimpath")
+def test_own_code_and_the_templates_build_beside_each_other(carts: Subject, template_versions: Template) -> None:
     with proved_once():
         report = adopt(carts, template_versions)
 

@@ -49,7 +49,7 @@ def type_them(commands: list[list[str]], folder: Path, env: dict[str, str], *opt
 def service(garage: Garage) -> Iterator[Service]:
     """A service of an earlier version that is deployed to processes of this machine."""
     folder = garage.service(EARLIER).folder
-    service = Service(folder, folder.parent / f"{folder.name}-state", free_port(), {"GOFLAGS": "-trimpath"})
+    service = Service(folder, folder.parent / f"{folder.name}-state", free_port())
     service.env |= {
         f"GIT_{who}_{what}": "test@localhost" for who in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")
     }
@@ -91,7 +91,7 @@ def test_a_platform_engineer_brings_services_to_the_newest_version(garage: Garag
     (tmp_path / "services.txt").write_text(f"{folder}\n")
     own = {"XDG_STATE_HOME": str(tmp_path / "state"), "XDG_CACHE_HOME": str(tmp_path / "cache")}
     cache = subprocess.run(["go", "env", "GOCACHE"], capture_output=True, text=True, check=True).stdout.strip()
-    env = {**os.environ, **own, "GOCACHE": cache, "GOFLAGS": "-trimpath", "NO_COLOR": "1"}
+    env = {**os.environ, **own, "GOCACHE": cache, "NO_COLOR": "1"}
 
     printed = type_them(commands_for("The platform engineer"), tmp_path, env, "--search-root", str(ROOT))
 

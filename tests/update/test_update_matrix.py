@@ -36,9 +36,8 @@ Change = Callable[[Subject, str], object]
 
 @pytest.fixture(autouse=True, scope="module")
 def builds() -> Iterator[None]:
-    """Each Go tree is built once, and without its folder's name, so that Go's cache serves them all."""
-    with pytest.MonkeyPatch.context() as patched, proved_once():
-        patched.setenv("GOFLAGS", "-trimpath")
+    """Each Go tree is built once."""
+    with proved_once():
         yield
 
 
