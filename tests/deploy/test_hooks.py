@@ -9,8 +9,6 @@ import pytest
 
 from ..support.service import EXIT, Service, serving_does
 
-pytestmark = pytest.mark.slow
-
 
 @pytest.fixture(scope="module")
 def service(make_service: Callable[..., Service]) -> Service:

@@ -19,7 +19,17 @@ MACHINE_WRITTEN = ("requirements.txt", "go.sum.jinja")
 SCHEMA_LINE = re.compile(r"^([A-Z][A-Z0-9_]*)=(.*)$", re.MULTILINE)
 
 # Variables that a test or a maintainers' task reads and that are other programs' conventions, not this project's.
-CONVENTIONS = {"PATH", "HOME", "CI", "NO_COLOR", "TERM", "XDG_STATE_HOME", "XDG_CACHE_HOME", "SOURCE_DATE_EPOCH"}
+CONVENTIONS = {
+    "PATH",
+    "HOME",
+    "CI",
+    "NO_COLOR",
+    "TERM",
+    "GOFLAGS",
+    "SOURCE_DATE_EPOCH",
+    "XDG_STATE_HOME",
+    "XDG_CACHE_HOME",
+}
 
 
 def written_by_people() -> list[str]:

@@ -113,6 +113,7 @@ def updated(template: Path, tmp_path: Path) -> Path:
     return folder
 
 
+@pytest.mark.slow
 def test_an_update_keeps_what_was_seeded_and_brings_what_is_managed(updated: Path) -> None:
     def text(name: str) -> str:
         return (updated / name).read_text()

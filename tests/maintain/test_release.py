@@ -47,7 +47,7 @@ def repository(tmp_path: Path) -> Path:
     """A template on main that is ready for version 1.2.0, after 1.1.0."""
     folder = tmp_path / "template"
     (folder / "maintain").mkdir(parents=True)
-    (folder / "tests").mkdir()
+    (folder / releases.MATRIX).parent.mkdir(parents=True)
     (folder / releases.SUPPORTED).write_text('{"supported_from": "1.2.0"}')
     (folder / "CHANGELOG.md").write_text(CHANGELOG)
     (folder / "pyproject.toml").write_text('[project]\nversion = "1.2.0"\n')
@@ -216,6 +216,7 @@ def template(tmp_path_factory: pytest.TempPathFactory) -> Template:
     return template
 
 
+@pytest.mark.slow
 def test_services_of_the_supported_releases_are_updated_before_anything_is_tagged(
     template: Template, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
