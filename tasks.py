@@ -19,6 +19,7 @@ from service_tasks.cli import JSON, leave, remainder, service_task
 
 ROOT = Path(__file__).resolve().parent
 FORWARDED = ("deploy", "rollback", "status", "logs", "down")
+QUICK = ("-m", "not docker and not slow", "-n", "auto", "--dist", "loadfile")
 GROUPS = {
     "Try it": ["demo", *FORWARDED],
     "Judge it": ["test", "lint", "bench"],
@@ -35,10 +36,10 @@ def demo(c: Context, keep: bool = False, target: str = "") -> None:
     leave(run_demo(keep, target))
 
 
-@service_task()
-def test(c: Context) -> None:
+@service_task(help={"quick": "only what needs no engine and is not slow: less than two minutes, for use while working"})
+def test(c: Context, quick: bool = False) -> None:
     """Run all tests; words after -- go to pytest. REQUIRE_DOCKER=1 makes a missing engine an error."""
-    command = [sys.executable, "-m", "pytest", *remainder()]
+    command = [sys.executable, "-m", "pytest", *(QUICK if quick else ()), *remainder()]
     leave(subprocess.run(command, cwd=ROOT, check=False).returncode)
 
 

@@ -20,7 +20,7 @@ from service_tasks.engine.template.versions import lower, version_key
 from .fleet_report import to_do
 
 BRANCH = "main"
-MATRIX = "tests/test_update_matrix.py"
+MATRIX = "tests/update/test_update_matrix.py"
 SUPPORTED = "maintain/supported.json"
 NUMBER = re.compile(r"(0|[1-9]\d*)\.(0|[1-9]\d*)\.(0|[1-9]\d*)((a|b|rc)(0|[1-9]\d*))?")
 """PEP 440, which is what Copier reads; without what comes before a release it is a semantic version too."""

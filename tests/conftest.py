@@ -17,17 +17,22 @@ from bench.load_client import build, find_go
 from maintain.base_images import choose, engine_answers
 from maintain.rendering import example_answers, make_repository, render, use_target, write_local_values
 
-from .support import Service, docker
-from .template_versions import Template, make_template
-from .updating import Garage, Subject, nothing_proved, rendered_once
+from .support.service import Service, docker
+from .support.template_versions import Template, make_template
+from .support.updating import Garage, Subject, nothing_proved, rendered_once
 
 DOCKER_REQUIRED = os.environ.get("REQUIRE_DOCKER") == "1"
 Render = Callable[..., Path]
 
 
 def pytest_configure() -> None:
-    """Let Ctrl-C reach what tests start: a shell gives a job in the background, as CI may be, an ignored SIGINT."""
+    """Make what tests start the same everywhere: Ctrl-C reaches it, and what one has compiled serves the others.
+
+    A shell gives a job in the background, as CI may be, an ignored SIGINT. Go's cache tells packages of one folder from
+    those of another, and what builds compile from what tests and linters do, unless all leave paths out.
+    """
     signal.signal(signal.SIGINT, signal.default_int_handler)
+    os.environ["GOFLAGS"] = "-trimpath"
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -1,0 +1,125 @@
+"""The questions of the template: each has a default and a rule, and what breaks the rule is refused."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from maintain.rendering import example_answers
+
+from .copying import QUESTIONS, copy_in_process
+
+
+@pytest.mark.parametrize("name", QUESTIONS)
+def test_every_question_has_a_type_a_default_and_help_that_is_a_sentence(name: str) -> None:
+    question = QUESTIONS[name]
+
+    assert question["type"]
+    assert question.get("default") not in (None, "")
+    assert question["help"].strip().endswith(".")
+
+
+@pytest.mark.parametrize("name", QUESTIONS)
+def test_an_answer_is_chosen_from_a_list_or_validated(name: str) -> None:
+    question = QUESTIONS[name]
+
+    assert "choices" in question or "validator" in question
+    if "choices" in question:
+        assert question["default"] in question["choices"].values()
+
+
+def test_the_example_answers_are_answers_to_questions() -> None:
+    assert set(example_answers()) <= set(QUESTIONS)
+
+
+DNS_LABEL = "lower-case letters, digits and hyphens"
+MODULE = "use a domain with a dot"
+BAD_ANSWERS: list[tuple[str, Any, str]] = [
+    ("project_name", "", DNS_LABEL),
+    ("project_name", "Orders", DNS_LABEL),
+    ("project_name", "my_orders", DNS_LABEL),
+    ("project_name", "my orders", DNS_LABEL),
+    ("project_name", "2orders", DNS_LABEL),
+    ("project_name", "-orders", DNS_LABEL),
+    ("project_name", "orders-", DNS_LABEL),
+    ("project_name", "../orders", DNS_LABEL),
+    ("project_name", "café", DNS_LABEL),
+    ("project_name", "o" * 41, DNS_LABEL),
+    ("project_name", "orders\n", DNS_LABEL),
+    ("module_path", "", MODULE),
+    ("module_path", "orders", MODULE),
+    ("module_path", "example/orders", MODULE),
+    ("module_path", "Example.com/orders", MODULE),
+    ("module_path", "https://example.com/orders", MODULE),
+    ("module_path", "example.com/orders/", MODULE),
+    ("module_path", "example.com//orders", MODULE),
+    ("module_path", "example.com/my orders", MODULE),
+    ("module_path", "example.com/../orders", MODULE),
+    ("module_path", "example.com/orders\n", MODULE),
+    ("http_port", 80, "from 1024 to 65533"),
+    ("http_port", 65534, "from 1024 to 65533"),
+    ("http_port", -1, "from 1024 to 65533"),
+    ("description", " ", "one line of 1 to 200 characters"),
+    ("description", "two\nlines", "one line of 1 to 200 characters"),
+    ("description", "one line\n", "one line of 1 to 200 characters"),
+    ("description", 'so "called"', "without double quotes"),
+    ("description", "back\\slash", "backslashes"),
+    ("description", "expands ${HOME}", "without double quotes"),
+    ("description", "o" * 201, "one line of 1 to 200 characters"),
+    ("author", " ", "one line of 1 to 100 characters"),
+    ("author", 'The "authors"', "without double quotes"),
+    ("author", "expands ${HOME}", "without double quotes"),
+    ("author", "o" * 101, "one line of 1 to 100 characters"),
+    ("go_version", "1", "use major and minor"),
+    ("go_version", "1.26.3", "use major and minor"),
+    ("go_version", "go1.26", "use major and minor"),
+    ("go_version", "latest", "use major and minor"),
+]
+
+
+@pytest.mark.parametrize(("name", "value", "rule"), BAD_ANSWERS, ids=[f"{n}={v!r:.24}" for n, v, _ in BAD_ANSWERS])
+def test_a_bad_answer_is_refused_with_the_value_and_the_rule(
+    name: str, value: Any, rule: str, untracked_template: Path, tmp_path: Path
+) -> None:
+    with pytest.raises(ValueError) as refusal:
+        copy_in_process(untracked_template, tmp_path / "service", {**example_answers(), name: value})
+
+    sentence = " ".join(str(refusal.value).split())
+    assert name in sentence
+    assert " ".join(str(value).split()) in sentence
+    assert rule in sentence
+    assert not (tmp_path / "service").exists()
+
+
+@pytest.mark.parametrize("name", ["database", "runtime", "license", "ci"])
+def test_a_choice_that_does_not_exist_is_refused_with_the_choices(
+    name: str, untracked_template: Path, tmp_path: Path
+) -> None:
+    with pytest.raises(ValueError, match=f"'{name}'.*'oracle'.*'{QUESTIONS[name]['default']}'"):
+        copy_in_process(untracked_template, tmp_path / "service", {**example_answers(), name: "oracle"})
+
+
+@pytest.mark.parametrize("name", ["null", "o" * 40])
+def test_a_name_that_means_something_in_yaml_is_a_name_all_the_same(
+    name: str, untracked_template: Path, tmp_path: Path
+) -> None:
+    folder = copy_in_process(untracked_template, tmp_path / "service", {"project_name": name})
+
+    assert yaml.safe_load((folder / "invoke.yaml").read_text())["service"] == name
+    compose = yaml.safe_load((folder / "docker-compose.yml").read_text())
+    assert compose["services"]["database"]["environment"]["POSTGRES_USER"] == name
+
+
+def test_a_description_with_signs_of_yaml_and_docker_arrives_as_it_was_given(
+    untracked_template: Path, tmp_path: Path
+) -> None:
+    description = "It's 100 %: #1 & <b> {x} [y] *z | !w"
+    answers = {**example_answers(), "description": description}
+    folder = copy_in_process(untracked_template, tmp_path / "service", answers)
+
+    document = yaml.safe_load((folder / "api" / "openapi.yaml").read_text())
+    assert description in (document["info"].get("description"), document["info"].get("summary"))
+    assert f'description="{description}"' in (folder / "Dockerfile").read_text()

@@ -1,0 +1,264 @@
+"""The rendered service is sound Go: formatted, tidy, vetted, tested, and its builds are what they say."""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import shutil
+import struct
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from datetime import datetime, timezone
+from pathlib import Path
+
+import pytest
+
+from maintain.base_images import engine_answers
+from maintain.rendering import make_repository
+from service_tasks.engine.gobuild import TAGS
+from service_tasks.engine.runner import Runner
+from service_tasks.engine.toolchain import STATICCHECK, require_go
+
+from ..conftest import Render, free_port
+from ..support.service import ROOT, Service, git
+
+pytestmark = pytest.mark.slow
+
+DATABASES = ("postgres", "sqlite", "none")
+COMPILER = any(shutil.which(name) for name in ("gcc", "clang", "cc"))
+"""The race detector needs one."""
+AS_BUILT = {"CGO_ENABLED": "0"}
+"""What linters look at is what builds have compiled already."""
+
+
+@pytest.fixture(scope="module")
+def go() -> str:
+    """The Go of this machine, or the one that the tasks would install."""
+    return require_go(Runner(ROOT, False, sys.stderr))
+
+
+@pytest.fixture(scope="module", params=DATABASES)
+def service(request: pytest.FixtureRequest, rendered: Render, tmp_path_factory: pytest.TempPathFactory) -> Service:
+    """A service for every database, in a repository with one commit."""
+    return checkout(rendered(database=request.param), tmp_path_factory.mktemp("go"))
+
+
+@pytest.fixture(scope="module")
+def small(rendered: Render, tmp_path_factory: pytest.TempPathFactory) -> Service:
+    """The service that builds quickest."""
+    return checkout(rendered(database="none"), tmp_path_factory.mktemp("small"))
+
+
+def checkout(rendered: Path, folder: Path) -> Service:
+    """A copy to work on."""
+    shutil.copytree(rendered, folder / "orders")
+    make_repository(folder / "orders")
+    return Service(folder / "orders", folder / "state")
+
+
+def run(folder: Path, *words: str, **env: str) -> subprocess.CompletedProcess[str]:
+    """Run a command in a folder and capture what it says."""
+    return subprocess.run(
+        words, cwd=folder, env={**os.environ, **env}, capture_output=True, text=True, check=False, timeout=900
+    )
+
+
+def build(service: Service, *words: str) -> None:
+    """Build, which has to succeed."""
+    done = service.invoke("build", *words, timeout=900)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def start(service: Service, env: str, *words: str, **values: str) -> subprocess.CompletedProcess[str]:
+    """Run the binary of an environment with nothing but these variables."""
+    command = [str(service.folder / "dist" / f"orders-{env}"), *words]
+    return subprocess.run(
+        command, cwd=service.folder, env=values, capture_output=True, text=True, check=False, timeout=30
+    )
+
+
+# --- The source -----------------------------------------------------------------------------------
+
+
+def test_it_is_formatted(service: Service, go: str) -> None:
+    gofmt = str(Path(go).with_name("gofmt")) if os.sep in go else "gofmt"
+
+    done = run(service.folder, gofmt, "-l", ".")
+
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
+def test_its_modules_are_tidy(service: Service, go: str) -> None:
+    done = run(service.folder, go, "mod", "tidy", "-diff")
+
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == ""
+
+
+def test_vet_has_no_complaints(service: Service, go: str) -> None:
+    done = run(service.folder, go, "vet", "-tags", TAGS, "./...", **AS_BUILT)
+
+    assert done.returncode == 0, done.stderr
+
+
+def test_staticcheck_has_no_complaints(service: Service, go: str) -> None:
+    done = run(service.folder, go, "run", STATICCHECK, "-tags", TAGS, "./...", **AS_BUILT)
+
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def run_tests(service: Service, go: str, **env: str) -> None:
+    """Run its tests; all have to pass, and with these variables none may be skipped."""
+    race = ["-race"] if COMPILER else []
+    done = run(
+        service.folder, go, "test", *race, "-v", "-tags", TAGS, "./...", CGO_ENABLED="1" if COMPILER else "0", **env
+    )
+    assert done.returncode == 0, done.stdout[-6000:] + done.stderr
+    assert "--- PASS" in done.stdout
+    skipped = [line for line in done.stdout.splitlines() if "--- SKIP" in line]
+    assert not skipped or "TEST_DATABASE_URL" not in env, skipped
+
+
+def test_its_own_tests_pass_without_anything_else(service: Service, go: str) -> None:
+    run_tests(service, go)
+
+
+@pytest.fixture(scope="module")
+def postgres(request: pytest.FixtureRequest) -> Iterator[str]:
+    """The URL of a PostgreSQL of this module's own, from the docker-compose.yml at the root."""
+    images: Mapping[str, str] = request.getfixturevalue("base_images") if engine_answers() else {}
+    port = free_port()
+    env = {**os.environ, **images, "POSTGRES_PORT": str(port)}
+    compose = ["docker", "compose", "--project-name", f"copier-gin-{secrets.token_hex(3)}"]
+    try:
+        up = [*compose, "up", "--detach", "--wait", "--quiet-pull", "postgres"]
+        done = subprocess.run(up, cwd=ROOT, env=env, capture_output=True, text=True, check=False, timeout=300)
+        assert done.returncode == 0, done.stderr
+        yield f"postgres://dev:dev-only-password@127.0.0.1:{port}/dev"
+    finally:
+        subprocess.run([*compose, "down", "--volumes"], cwd=ROOT, env=env, capture_output=True, check=False, timeout=60)
+
+
+@pytest.mark.docker
+def test_its_own_tests_pass_with_a_real_database(rendered: Render, tmp_path: Path, go: str, postgres: str) -> None:
+    run_tests(checkout(rendered(database="postgres"), tmp_path), go, TEST_DATABASE_URL=postgres)
+
+
+# --- Its builds -----------------------------------------------------------------------------------
+
+
+def test_it_builds_for_windows_and_for_macos(service: Service) -> None:
+    build(service, "--env=prod", "--platform=windows/386")
+    build(service, "--env=prod", "--platform=darwin/arm64")
+
+    windows = (service.folder / "dist" / "orders-prod-windows-386.exe").read_bytes()
+    header = struct.unpack_from("<I", windows, 0x3C)[0]
+    assert windows[:2] == b"MZ"
+    assert struct.unpack_from("<4sH", windows, header) == (b"PE\0\0", 0x14C)
+    macos = (service.folder / "dist" / "orders-prod-darwin-arm64").read_bytes()
+    assert struct.unpack_from("<II", macos) == (0xFEEDFACF, 0x0100000C)
+
+
+def test_the_same_commit_gives_the_same_bytes_wherever_it_is(small: Service, tmp_path: Path) -> None:
+    other = tmp_path / "elsewhere" / "orders"
+    git(small.folder.parent, "clone", "--quiet", str(small.folder), str(other))
+    build(small, "--env=staging")
+    first = (small.folder / "dist" / "orders-staging").read_bytes()
+
+    build(small, "--env=staging")
+    build(Service(other, tmp_path / "state"), "--env=staging")
+
+    assert (small.folder / "dist" / "orders-staging").read_bytes() == first
+    assert (other / "dist" / "orders-staging").read_bytes() == first
+
+
+def test_a_tag_shows_up_as_the_version(small: Service) -> None:
+    git(small.folder, "tag", "v1.2.3")
+
+    build(small, "--env=staging")
+    git(small.folder, "tag", "--delete", "v1.2.3")
+
+    assert json.loads(start(small, "staging", "version").stdout)["version"] == "v1.2.3"
+
+
+def test_a_binary_says_what_was_built_into_it(small: Service) -> None:
+    build(small, "--env=staging")
+
+    head = git(small.folder, "rev-parse", "HEAD").strip()
+    said = json.loads(start(small, "staging", "version").stdout)
+    committed = int(git(small.folder, "log", "-1", "--format=%ct"))
+    assert {name: said[name] for name in ("service", "env", "commit")} == {
+        "service": "orders",
+        "env": "staging",
+        "commit": head,
+    }
+    assert head.startswith(said["version"])
+    assert said["built_at"] == datetime.fromtimestamp(committed, timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def test_all_builds_every_environment(small: Service) -> None:
+    build(small, "--all")
+
+    for env in ("dev", "staging", "prod"):
+        assert json.loads(start(small, env, "version").stdout)["env"] == env
+
+
+def test_a_build_for_development_can_be_debugged_and_others_are_stripped(small: Service) -> None:
+    build(small, "--all")
+    binaries = {env: (small.folder / "dist" / f"orders-{env}").read_bytes() for env in ("dev", "staging")}
+
+    assert b".debug_info" in binaries["dev"]
+    assert b".debug_info" not in binaries["staging"]
+    assert len(binaries["dev"]) > len(binaries["staging"])
+
+
+def test_code_that_does_not_compile_exits_with_4_and_keeps_the_last_binary(small: Service) -> None:
+    build(small, "--env=staging")
+    before = (small.folder / "dist" / "orders-staging").read_bytes()
+    broken = small.folder / "cmd" / "orders" / "broken.go"
+    broken.write_text("package main\n\nfunc {\n")
+
+    done = small.invoke("build", "--env=staging")
+    broken.unlink()
+
+    assert done.returncode == 4
+    assert "broken.go:3" in done.stderr
+    assert (small.folder / "dist" / "orders-staging").read_bytes() == before
+    assert [path.name for path in (small.folder / "dist").iterdir() if path.name.startswith(".orders")] == []
+
+
+def test_a_binary_that_does_not_report_its_values_is_refused(small: Service) -> None:
+    main = small.folder / "cmd" / "orders" / "main.go"
+    text = main.read_text()
+    main.write_text(text.replace("Version: Version", 'Version: "mine"'))
+
+    done = small.invoke("build", "--env=staging")
+    main.write_text(text)
+
+    assert done.returncode == 4
+    assert "does not report what was built into it" in done.stderr
+
+
+def test_a_binary_starts_in_its_own_environment_only(small: Service) -> None:
+    build(small, "--env=staging")
+
+    done = start(small, "staging", APP_ENV="prod", HTTP_PORT="1")
+
+    assert done.returncode == 2
+    assert "prod" in done.stderr
+    assert "staging" in done.stderr
+
+
+def test_all_faults_of_the_configuration_are_told_at_once(small: Service) -> None:
+    build(small, "--env=staging")
+
+    done = start(small, "staging", HTTP_PORT="http", ADMIN_PORT="-1", LOG_LEVEL="loud", DRAIN_LEAD="soon")
+
+    assert done.returncode == 2
+    for name, value in {"HTTP_PORT": "http", "ADMIN_PORT": "-1", "LOG_LEVEL": "loud", "DRAIN_LEAD": "soon"}.items():
+        line = next(line for line in done.stderr.splitlines() if name in line)
+        assert value in line
+        assert "expected" in line
+    assert "panic" not in done.stderr
