@@ -160,12 +160,13 @@ def test_maintenance_that_is_turned_on_too_late_stays_off(service: Service, befo
 @pytest.mark.full
 @pytest.mark.parametrize("words", [("deploy",), ("rollback",)], ids=" ".join)
 def test_before_every_single_command_it_may_stand_still(service: Service, words: tuple[str, ...]) -> None:
+    def options() -> list[str]:
+        return [f"--set=LOG_LEVEL={next_level(service)}"] if words == ("deploy",) else []
+
     for _ in range(FULL_ROUNDS):
-        service.deploy(f"--set=LOG_LEVEL={next_level(service)}")
-        options = [f"--set=LOG_LEVEL={next_level(service)}"] if words == ("deploy",) else []
-        commands = commands_of(service, *words, *options)
+        commands = commands_of(service, *words, *options())
         for number, command in enumerate(commands[1:-1], start=1):
             service.deploy(f"--set=LOG_LEVEL={next_level(service)}")
             turn = commands[: number + 1].count(command)
-            code = deployed_meanwhile(service, command, turn, *words, *options)
+            code = deployed_meanwhile(service, command, turn, *words, *options())
             assert code == 6 or SERVED not in commands[number:], f"{command}, {turn}"
