@@ -82,7 +82,7 @@ def lock(c: Context, upgrade: bool = False) -> None:
 def stand_ins(c: Context) -> None:
     """Build stand-ins for the base images and print NAME=image lines fit for .env."""
     from maintain.stand_ins import StandInError, build_stand_ins
-    from service_tasks.engine.errors import MissingFault
+    from service_tasks.engine.core.errors import MissingFault
 
     try:
         images = build_stand_ins(ROOT, lambda line: print(line, file=sys.stderr, flush=True))
@@ -103,7 +103,7 @@ def stand_ins(c: Context) -> None:
 def adopt(c: Context, folder: str, set_: Sequence[str] | None = None, source: str = "") -> None:
     """Bring an existing Gin service under the template: add what it lacks, keep what it has, list what differs."""
     from maintain.adopt import Adopter
-    from service_tasks.engine.console import Console
+    from service_tasks.engine.core.console import Console
     from service_tasks.engine.template.update import parse_answers
 
     adopter = Adopter(Path(folder).resolve(), source or str(ROOT), Console(sys.stdout))

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from service_tasks.engine.console import Console
-from service_tasks.engine.errors import UsageFault
-from service_tasks.engine.runner import Runner
+from service_tasks.engine.core.console import Console
+from service_tasks.engine.core.errors import UsageFault
+from service_tasks.engine.core.runner import Runner
 from service_tasks.engine.template.merge import File, Merged, make_bench
 from service_tasks.engine.template.modules import GO, MODULE, raise_modules, raised, requirements, unite_sums
 from service_tasks.engine.template.origin import ANSWERS, clone_template

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from service_tasks.engine.errors import Fault, UsageFault
+from service_tasks.engine.core.errors import Fault, UsageFault
 
 from .base_images import choose
 from .example import make_service, run_task

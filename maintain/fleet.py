@@ -11,8 +11,8 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from service_tasks.engine.console import print_json
-from service_tasks.engine.errors import UsageFault
+from service_tasks.engine.core.console import print_json
+from service_tasks.engine.core.errors import UsageFault
 
 from . import fleet_report
 from .fleet_commands import Commands

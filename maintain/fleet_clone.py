@@ -14,8 +14,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from service_tasks.engine.errors import LockedFault, UsageFault
-from service_tasks.engine.paths import cache_home, private_folder
+from service_tasks.engine.core.errors import LockedFault, UsageFault
+from service_tasks.engine.core.paths import cache_home, private_folder
 
 from .fleet_commands import Commands
 from .fleet_sources import Source

@@ -11,8 +11,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from service_tasks.engine.errors import Fault
-from service_tasks.engine.runner import Outcome
+from service_tasks.engine.core.errors import Fault
+from service_tasks.engine.core.runner import Outcome
 
 LIMIT = 1800.0
 """Seconds after which a command is taken for hanging: a cold build of a large service stays below."""

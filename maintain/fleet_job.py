@@ -8,11 +8,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from service_tasks.engine import update_text
-from service_tasks.engine.errors import BuildFault, Fault, MissingFault, UsageFault
-from service_tasks.engine.gobuild import TAGS
-from service_tasks.engine.runner import Outcome
-from service_tasks.engine.toolchain import find_go
+from service_tasks.engine.build.gobuild import TAGS
+from service_tasks.engine.build.toolchain import find_go
+from service_tasks.engine.core.errors import BuildFault, Fault, MissingFault, UsageFault
+from service_tasks.engine.core.runner import Outcome
+from service_tasks.engine.template import update_text
 
 from .fleet_clone import Clone, checked_out, open_clone, uncommitted
 from .fleet_commands import Commands

@@ -9,7 +9,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from service_tasks.engine import update_text
+from service_tasks.engine.template import update_text
 
 from .fleet_result import CONFLICTS, Result
 from .fleet_table import described

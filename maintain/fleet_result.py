@@ -8,8 +8,8 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from service_tasks.engine.errors import BuildFault, Fault
-from service_tasks.engine.paths import state_home, write_private
+from service_tasks.engine.core.errors import BuildFault, Fault
+from service_tasks.engine.core.paths import state_home, write_private
 
 from .fleet_sources import Source
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from itertools import chain, count
 from pathlib import Path
 
-from service_tasks.engine.errors import UsageFault
+from service_tasks.engine.core.errors import UsageFault
 
 URL = re.compile(r"^(?:[a-z][a-z0-9+.-]*://|[\w.-]+@[\w.-]+:)", re.IGNORECASE)
 """With a scheme, or as SSH knows it: user@host:path."""

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TextIO
 
-from service_tasks.engine.console import GREEN, RED, YELLOW, Console
+from service_tasks.engine.core.console import GREEN, RED, YELLOW, Console
 
 from .fleet_result import CONFLICTS, Result
 from .fleet_sources import Source

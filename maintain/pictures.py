@@ -17,7 +17,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.text import Text
 
-from service_tasks.engine.docker_engine import PROJECT_LABEL
+from service_tasks.engine.docker.engine import PROJECT_LABEL
 
 from .base_images import choose
 from .example import make_service

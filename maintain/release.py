@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from service_tasks.engine.errors import BuildFault, Fault, UsageFault
+from service_tasks.engine.core.errors import BuildFault, Fault, UsageFault
 from service_tasks.engine.template.versions import lower, version_key
 
 from .fleet_report import to_do

@@ -12,7 +12,7 @@ from invoke.collection import Collection
 sys.dont_write_bytecode = bool(sys.flags.dont_write_bytecode)
 
 from . import build, command_line, deploy, drill, env, local, maintenance, quality, template  # noqa: E402
-from .engine.paths import ROOT  # noqa: E402
+from .engine.core.paths import ROOT  # noqa: E402
 
 GROUPS = {
     "Work": ["dev", "test", "lint", "doctor"],

@@ -8,12 +8,12 @@ from pathlib import Path
 from invoke.context import Context
 
 from .cli import ENV, Session, service_task, session
-from .engine import gobuild, image
-from .engine.docker_engine import Engine
-from .engine.errors import UsageFault, nearest
-from .engine.settings import Environment
-from .engine.source import read_build_info
-from .engine.toolchain import find_go, main_package, require_go
+from .engine.build import gobuild, image
+from .engine.build.source import read_build_info
+from .engine.build.toolchain import find_go, main_package, require_go
+from .engine.config.settings import Environment
+from .engine.core.errors import UsageFault, nearest
+from .engine.docker.engine import Engine
 
 WORKERS = 2
 """Go builds in parallel by itself; two builds at a time fill the pauses of the linker."""

@@ -14,12 +14,12 @@ from invoke.exceptions import Exit
 from invoke.tasks import task
 
 from .command_line import leave_quietly
-from .engine.configuration import Environments
-from .engine.console import Console
-from .engine.errors import Fault
-from .engine.paths import ROOT
-from .engine.runner import Runner
-from .engine.settings import Environment, Settings, read_settings
+from .engine.config.configuration import Environments
+from .engine.config.settings import Environment, Settings, read_settings
+from .engine.core.console import Console
+from .engine.core.errors import Fault
+from .engine.core.paths import ROOT
+from .engine.core.runner import Runner
 
 ENV = {"env": "the environment, one of those in invoke.yaml (default: dev)"}
 HOST = {"host": "one of the environment's hosts (default: all of them, or the first where only one makes sense)"}

@@ -18,7 +18,7 @@ from invoke.parser.parser import ParseMachine
 from invoke.program import Program
 from invoke.util import helpline, yaml  # type: ignore[attr-defined]
 
-from .engine.errors import UsageFault, nearest
+from .engine.core.errors import UsageFault, nearest
 
 Groups = Mapping[str, Sequence[str]]
 

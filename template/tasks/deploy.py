@@ -8,22 +8,22 @@ from collections.abc import Sequence
 from invoke.context import Context
 
 from .cli import ENV, HOST, JSON, Session, leave, service_task, session
-from .engine.configuration import GENERATED, Configuration
-from .engine.console import print_json, table
-from .engine.deployment import Deployer, Result
-from .engine.docker_target import DockerTarget
-from .engine.errors import UsageFault
-from .engine.events import open_events
-from .engine.history import HEADINGS as ENTRY_HEADINGS
-from .engine.history import read_history
-from .engine.hooks import Hooks
-from .engine.lock import Lease, Unlocked
-from .engine.plan import Plan, plan_deploy, plan_rollback
-from .engine.settings import parse_seconds
-from .engine.source import BuildInfo, migrations_unknown_to, read_build_info
-from .engine.status import probe_front_door, read_status
-from .engine.switching import Switcher, Timeouts
-from .engine.target import Target, deployment_in
+from .engine.build.source import BuildInfo, migrations_unknown_to, read_build_info
+from .engine.config.configuration import GENERATED, Configuration
+from .engine.config.settings import parse_seconds
+from .engine.core.console import print_json, table
+from .engine.core.errors import UsageFault
+from .engine.deploy.deployment import Deployer, Result
+from .engine.deploy.events import open_events
+from .engine.deploy.history import HEADINGS as ENTRY_HEADINGS
+from .engine.deploy.history import read_history
+from .engine.deploy.hooks import Hooks
+from .engine.deploy.lock import Lease, Unlocked
+from .engine.deploy.plan import Plan, plan_deploy, plan_rollback
+from .engine.deploy.status import probe_front_door, read_status
+from .engine.deploy.switching import Switcher, Timeouts
+from .engine.deploy.target import Target, deployment_in
+from .engine.docker.target import DockerTarget
 from .engine.targets import described, front_doors, locked, make_target, make_targets
 from .env import counted, report
 from .locking import LOCK_WAIT, parse_wait

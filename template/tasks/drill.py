@@ -8,14 +8,14 @@ from typing import Any
 from invoke.context import Context
 
 from .cli import ENV, JSON, Session, leave, service_task, session
-from .engine import drills
-from .engine.console import print_json, table
-from .engine.docker_target import DockerTarget
-from .engine.errors import DeployFault, UsageFault
-from .engine.settings import parse_seconds
-from .engine.source import read_build_info
-from .engine.status import read_status
-from .engine.target import Target
+from .engine.build.source import read_build_info
+from .engine.config.settings import parse_seconds
+from .engine.core.console import print_json, table
+from .engine.core.errors import DeployFault, UsageFault
+from .engine.deploy.status import read_status
+from .engine.deploy.target import Target
+from .engine.docker.target import DockerTarget
+from .engine.drill import drills
 from .engine.targets import locked, make_target
 
 OPTIONS = {

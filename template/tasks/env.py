@@ -9,8 +9,8 @@ from typing import TextIO
 from invoke.context import Context
 
 from .cli import ENV, JSON, leave, service_task, session
-from .engine.configuration import COMMAND_LINE, Finding
-from .engine.console import print_json, table
+from .engine.config.configuration import COMMAND_LINE, Finding
+from .engine.core.console import print_json, table
 
 
 @service_task(help={"env": "one environment (default: all of them)", **JSON})

@@ -9,11 +9,11 @@ from invoke.context import Context
 
 from .cli import ENV, HOST, Session, leave, remainder, service_task, session
 from .deploy import checked_configuration, deploy, start_again, tell
-from .engine import watch
-from .engine.docker_target import DockerTarget
-from .engine.errors import DeployFault, UsageFault
-from .engine.process_target import ProcessTarget
-from .engine.target import Target
+from .engine.build import watch
+from .engine.core.errors import DeployFault, UsageFault
+from .engine.deploy.target import Target
+from .engine.docker.target import DockerTarget
+from .engine.process.target import ProcessTarget
 from .engine.targets import locked, make_target, make_targets
 from .locking import LOCK_WAIT, parse_wait
 

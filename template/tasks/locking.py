@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .engine.settings import parse_seconds
+from .engine.config.settings import parse_seconds
 
 LOCK_WAIT = {"lock_wait": "seconds to wait for another deploy to end (default: 0)"}
 

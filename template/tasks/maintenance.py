@@ -7,9 +7,9 @@ from functools import partial
 from invoke.context import Context
 
 from .cli import ENV, JSON, service_task, session
-from .engine import maintenance as engine
-from .engine.console import print_json
-from .engine.errors import UsageFault
+from .engine.core.console import print_json
+from .engine.core.errors import UsageFault
+from .engine.deploy import maintenance as engine
 from .engine.targets import locked, make_targets
 from .locking import LOCK_WAIT, parse_wait
 

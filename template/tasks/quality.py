@@ -9,10 +9,10 @@ from invoke.context import Context
 
 from .cli import ENV, leave, remainder, service_task, session
 from .engine import doctor as examination
-from .engine.console import table
-from .engine.errors import BuildFault, Fault
-from .engine.gobuild import TAGS
-from .engine.toolchain import STATICCHECK, require_go
+from .engine.build.gobuild import TAGS
+from .engine.build.toolchain import STATICCHECK, require_go
+from .engine.core.console import table
+from .engine.core.errors import BuildFault, Fault
 
 
 @service_task()

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from invoke.context import Context
 
 from .cli import JSON, basics, leave, service_task
-from .engine.console import print_json, table
-from .engine.errors import Fault, MissingFault
-from .engine.paths import ROOT
+from .engine.core.console import print_json, table
+from .engine.core.errors import Fault, MissingFault
+from .engine.core.paths import ROOT
 from .engine.template.report import FAILED, UNCHANGED, Report
 from .engine.template.status import Status, read_template_status
 from .engine.template.update import Updater, Wanted, parse_answers

@@ -10,8 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from service_tasks.engine.errors import BuildFault, UsageFault
-from service_tasks.engine.gobuild import (
+from service_tasks.engine.build.gobuild import (
     build,
     compiler_flags,
     linker_flags,
@@ -20,11 +19,12 @@ from service_tasks.engine.gobuild import (
     quote,
     this_machine,
 )
-from service_tasks.engine.image import RUNTIMES, image_tag, plan_image
-from service_tasks.engine.runner import Runner
-from service_tasks.engine.settings import Environment
-from service_tasks.engine.source import BuildInfo
-from service_tasks.engine.toolchain import find_go
+from service_tasks.engine.build.image import RUNTIMES, image_tag, plan_image
+from service_tasks.engine.build.source import BuildInfo
+from service_tasks.engine.build.toolchain import find_go
+from service_tasks.engine.config.settings import Environment
+from service_tasks.engine.core.errors import BuildFault, UsageFault
+from service_tasks.engine.core.runner import Runner
 
 INFO = BuildInfo("orders", "staging", "v1.2.3", "0123abc", "2026-01-02T03:04:05Z")
 STAGING = Environment("staging")

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from service_tasks.engine.errors import UsageFault
-from service_tasks.engine.runner import Runner
-from service_tasks.engine.source import BuildInfo, read_build_info
+from service_tasks.engine.build.source import BuildInfo, read_build_info
+from service_tasks.engine.core.errors import UsageFault
+from service_tasks.engine.core.runner import Runner
 
 from ..support.service import git
 

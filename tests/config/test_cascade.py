@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from service_tasks.engine.configuration import MASK, Environments
-from service_tasks.engine.dotenv import read_env_file
-from service_tasks.engine.errors import UsageFault
+from service_tasks.engine.config.configuration import MASK, Environments
+from service_tasks.engine.config.dotenv import read_env_file
+from service_tasks.engine.core.errors import UsageFault
 
 from .env_files import SECRET, Folder
 

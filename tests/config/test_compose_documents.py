@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
-from service_tasks.engine.compose import ComposeProject
-from service_tasks.engine.configuration import Environments
-from service_tasks.engine.releases import Release, new_release
-from service_tasks.engine.settings import Environment, Settings
-from service_tasks.engine.source import BuildInfo
+from service_tasks.engine.build.source import BuildInfo
+from service_tasks.engine.config.configuration import Environments
+from service_tasks.engine.config.settings import Environment, Settings
+from service_tasks.engine.deploy.releases import Release, new_release
+from service_tasks.engine.docker.compose import ComposeProject
 
 DATABASE_SECRET = "s3cret-of-the-database"
 KEY_SECRET = "s3cret $HOME ${OTHER} \"quoted\" 'twice'"

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from service_tasks.engine.configuration import Finding
-from service_tasks.engine.errors import UsageFault
+from service_tasks.engine.config.configuration import Finding
+from service_tasks.engine.core.errors import UsageFault
 
 from .env_files import SECRET, Folder
 

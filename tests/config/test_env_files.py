@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from service_tasks.engine.dotenv import read_env_file
-from service_tasks.engine.errors import UsageFault
-from service_tasks.engine.schema import read_schema
+from service_tasks.engine.config.dotenv import read_env_file
+from service_tasks.engine.config.schema import read_schema
+from service_tasks.engine.core.errors import UsageFault
 
 from .env_files import Folder
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from maintain.rendering import make_repository
-from service_tasks.engine.configuration import MASK
+from service_tasks.engine.config.configuration import MASK
 
 from ..conftest import Render
 from ..support.service import Service

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from service_tasks.engine.errors import UsageFault
-from service_tasks.engine.settings import Environment, parse_platform, parse_seconds, read_settings
+from service_tasks.engine.config.settings import Environment, parse_platform, parse_seconds, read_settings
+from service_tasks.engine.core.errors import UsageFault
 
 GOOD: dict[str, Any] = {
     "service": "orders",

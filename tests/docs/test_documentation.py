@@ -22,8 +22,8 @@ from invoke.program import Program
 import service_tasks
 import tasks
 from maintain.rendering import make_repository
-from service_tasks.engine.dotenv import read_env_file
-from service_tasks.engine.errors import Fault
+from service_tasks.engine.config.dotenv import read_env_file
+from service_tasks.engine.core.errors import Fault
 
 from ..conftest import Render
 from ..support.service import ROOT, Service, git
@@ -35,7 +35,7 @@ LINK = re.compile(r"\]\((?!https?://)([^)#\s]*)(?:#([^)\s]*))?\)")
 HEADING = re.compile(r"^#+ (.+)$", re.MULTILINE)
 COMMAND = re.compile(r"(?:\./inv|\binvoke) (?=[a-z-])([^\n`]*)")
 STEP = re.compile(r'console\.step\("(\w+)"\)')
-STEPS_ARE_IN = ("deployment", "switching")
+STEPS_ARE_IN = ("deploy/deployment", "deploy/switching")
 
 # What the contract promises beside the kinds of faults: done, an update with conflicts, and Ctrl-C.
 OTHER_EXIT_CODES = {0, 7, 130}

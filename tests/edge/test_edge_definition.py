@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from service_tasks.engine.edge_definition import edge_fingerprint
+from service_tasks.engine.edge.definition import edge_fingerprint
 
 from ..support.service import ROOT
 

@@ -9,7 +9,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from service_tasks.engine.docker_engine import default_endpoint
+from service_tasks.engine.docker.engine import default_endpoint
 
 SILENCE = 0.3
 """Seconds without a byte after which an answer is passed on as a whole."""

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from service_tasks.engine.docker_engine import Engine
-from service_tasks.engine.errors import DeployFault
+from service_tasks.engine.core.errors import DeployFault
+from service_tasks.engine.docker.engine import Engine
 
 from ..support.service import docker
 from .engine_ways import answering_in_one_piece

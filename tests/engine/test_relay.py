@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from service_tasks.engine.docker_engine import Engine
-from service_tasks.engine.relay import Relay
+from service_tasks.engine.docker.engine import Engine
+from service_tasks.engine.docker.relay import Relay
 
 from ..support.service import docker
 from .engine_ways import answering_in_one_piece

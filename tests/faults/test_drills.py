@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from service_tasks.engine.drills import Wanted, allow, judge
-from service_tasks.engine.errors import UsageFault
-from service_tasks.engine.load import Load, Sample, recovery
-from service_tasks.engine.settings import Environment, read_settings
+from service_tasks.engine.config.settings import Environment, read_settings
+from service_tasks.engine.core.errors import UsageFault
+from service_tasks.engine.drill.drills import Wanted, allow, judge
+from service_tasks.engine.drill.load import Load, Sample, recovery
 
 from ..support.service import Service, docker, git
 

@@ -10,7 +10,7 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from service_tasks.engine.toolchain import find_go
+from service_tasks.engine.build.toolchain import find_go
 
 from ..support.service import ROOT, git
 from ..support.waiting import until

@@ -11,7 +11,7 @@ from maintain import fleet_report
 from maintain.fleet_result import Result
 from maintain.fleet_sources import Source
 from maintain.fleet_table import Progress
-from service_tasks.engine import update_text
+from service_tasks.engine.template import update_text
 
 from .services import BRANCH, FORMER, NEWER
 

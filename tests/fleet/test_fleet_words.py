@@ -9,7 +9,7 @@ import pytest
 
 from maintain.fleet import read_jobs
 from maintain.fleet_sources import Source, read_sources
-from service_tasks.engine.errors import UsageFault
+from service_tasks.engine.core.errors import UsageFault
 
 
 @pytest.fixture

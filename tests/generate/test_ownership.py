@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 from maintain.moves import last_release, read_notes, released_paths, service_paths, undocumented
-from service_tasks.engine.errors import Fault
+from service_tasks.engine.core.errors import Fault
 from service_tasks.engine.template.ownership import MANAGED, OWNED, SEEDED, Ownership, read_ownership
 
 from ..conftest import Render

@@ -17,9 +17,9 @@ import pytest
 
 from maintain.base_images import engine_answers
 from maintain.rendering import make_repository
-from service_tasks.engine.gobuild import TAGS
-from service_tasks.engine.runner import Runner
-from service_tasks.engine.toolchain import STATICCHECK, require_go
+from service_tasks.engine.build.gobuild import TAGS
+from service_tasks.engine.build.toolchain import STATICCHECK, require_go
+from service_tasks.engine.core.runner import Runner
 
 from ..conftest import Render, free_port
 from ..support.service import ROOT, Service, git

@@ -15,8 +15,8 @@ import yaml
 from invoke.config import Config
 
 from maintain.rendering import example_answers
-from service_tasks.engine.configuration import Environments
-from service_tasks.engine.settings import read_settings
+from service_tasks.engine.config.configuration import Environments
+from service_tasks.engine.config.settings import read_settings
 
 from ..support.service import ROOT, git
 from ..support.text_rules import REGISTRIES, UNFINISHED, WORKPLACES, matches, texts

@@ -190,7 +190,7 @@ def test_a_template_that_cannot_be_reached_fails_the_workflow(origin: Path, tmp_
 
 def test_the_text_is_made_with_nothing_but_python(opened: Runner, tmp_path: Path) -> None:
     """The update may have left conflicts in the tasks, or in the packages that they need."""
-    script = shutil.copy(opened.folder / "tasks" / "engine" / "update_text.py", tmp_path)
+    script = shutil.copy(opened.folder / "tasks" / "engine" / "template" / "update_text.py", tmp_path)
     (tmp_path / "update.json").write_text(json.dumps({"service": "orders", "from": "v1.0.0", "to": "v2.0.0"}))
 
     done = subprocess.run(

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from maintain.lock import FILES, databases, lock, merge
-from service_tasks.engine.toolchain import find_go
+from service_tasks.engine.build.toolchain import find_go
 
 from ..support.options import as_written, read_blocks, within
 from ..support.service import ROOT

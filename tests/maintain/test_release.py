@@ -12,7 +12,7 @@ import yaml
 from maintain import release as releases
 from maintain.release import release, supported_from
 from maintain.replay import replay
-from service_tasks.engine.errors import BuildFault, UsageFault
+from service_tasks.engine.core.errors import BuildFault, UsageFault
 from service_tasks.engine.template.versions import version_key
 
 from ..support.service import ROOT, git

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from service_tasks.engine.docker_engine import default_endpoint
+from service_tasks.engine.docker.engine import default_endpoint
 
 REQUEST = re.compile(rb"(POST|PUT|DELETE) /v[0-9.]+/([^ ?]+)[^ ]* HTTP/1\.[01]\r\n")
 LINE = re.compile(rb"[0-9a-f]{12} \S+ \S+ (set (?:server|map)[^;\\]*|-)")

@@ -12,7 +12,7 @@ from itertools import count
 from typing import Any
 
 from bench.routes import LEVEL, add_routes
-from service_tasks.engine.load import Load
+from service_tasks.engine.drill.load import Load
 
 from .service import Service, docker
 from .waiting import PATIENCE

@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
-from service_tasks.engine.console import Console
-from service_tasks.engine.runner import Runner
+from service_tasks.engine.core.console import Console
+from service_tasks.engine.core.runner import Runner
 from service_tasks.engine.template import prove
 from service_tasks.engine.template.origin import Template as Origin
 from service_tasks.engine.template.report import Report

@@ -13,8 +13,8 @@ from ..support.service import ROOT
 AT_THE_FORK = """
 import os, signal, sys
 from pathlib import Path
-from service_tasks.engine.interruption import terminated_like_interrupted
-from service_tasks.engine.runner import Runner
+from service_tasks.engine.core.interruption import terminated_like_interrupted
+from service_tasks.engine.core.runner import Runner
 
 # Python ignores what is raised within these hooks.
 os.register_at_fork(after_in_parent=lambda: signal.raise_signal(int(sys.argv[1])))

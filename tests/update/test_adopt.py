@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from maintain.adopt import HERE, Adopter
-from service_tasks.engine.errors import UsageFault
+from service_tasks.engine.core.errors import UsageFault
 from service_tasks.engine.template.report import Report
 
 from ..support.service import ROOT, git
@@ -66,7 +66,7 @@ def carts(tmp_path: Path) -> Subject:
 
 def adopt(service: Subject, template: Template, **answers: str) -> Report:
     """Adopt a service from the newest of the made-up releases."""
-    from service_tasks.engine.console import Console
+    from service_tasks.engine.core.console import Console
 
     return Adopter(service.folder, str(template.folder), Console(service.notes)).adopt(answers)
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from service_tasks.engine.errors import UsageFault
+from service_tasks.engine.core.errors import UsageFault
 from service_tasks.engine.template.status import Status, read_template_status
 from service_tasks.engine.template.versions import changes_between, lower, newest_release
 

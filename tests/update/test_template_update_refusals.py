@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from service_tasks.engine.errors import MissingFault, UsageFault
+from service_tasks.engine.core.errors import MissingFault, UsageFault
 from service_tasks.engine.template.record import Checkout
 from service_tasks.engine.template.report import UNCHANGED
 

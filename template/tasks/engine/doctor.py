@@ -8,13 +8,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from .configuration import Environments
-from .errors import Fault
-from .preflight import MINIMUM_COMPOSE
-from .runner import Runner
-from .settings import Environment, Settings
-from .target import fetch_json, require_free_port
-from .toolchain import find_go, go_release, wanted_release
+from .build.toolchain import find_go, go_release, wanted_release
+from .config.configuration import Environments
+from .config.settings import Environment, Settings
+from .core.errors import Fault
+from .core.runner import Runner
+from .deploy.target import fetch_json, require_free_port
+from .docker.preflight import MINIMUM_COMPOSE
 
 FREE_BYTES = 2 * 1024**3
 """What builds and images of some weeks want."""
@@ -59,7 +59,7 @@ def _go(runner: Runner, needed: bool) -> Result:
 
 
 def _engine() -> Result:
-    from .docker_engine import START_DOCKER, Engine
+    from .docker.engine import START_DOCKER, Engine
 
     try:
         version = Engine().version()
@@ -83,7 +83,7 @@ def _plugin(runner: Runner, name: str, minimum: tuple[int, int]) -> Result:
 
 
 def _clock() -> Result:
-    from .docker_engine import Engine
+    from .docker.engine import Engine
 
     try:
         text = str(Engine().client.info()["SystemTime"])

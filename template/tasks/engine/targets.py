@@ -8,20 +8,20 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from .compose import ComposeProject
-from .configuration import Configuration
-from .errors import MissingFault, UsageFault, nearest
-from .hosts import connect_all
-from .interruption import terminated_like_interrupted
-from .lock import Lease
-from .paths import state_home
-from .place import Place
-from .runner import Runner
-from .settings import Settings, parse_host
-from .target import Target
+from .config.configuration import Configuration
+from .config.settings import Settings, parse_host
+from .core.errors import MissingFault, UsageFault, nearest
+from .core.interruption import terminated_like_interrupted
+from .core.paths import state_home
+from .core.runner import Runner
+from .deploy.lock import Lease
+from .deploy.target import Target
+from .docker.compose import ComposeProject
+from .docker.hosts import connect_all
+from .docker.place import Place
 
 if TYPE_CHECKING:
-    from .docker_engine import Engine
+    from .docker.engine import Engine
 
 
 def make_targets(runner: Runner, settings: Settings, configuration: Configuration, only: str = "") -> list[Target]:
@@ -32,11 +32,11 @@ def make_targets(runner: Runner, settings: Settings, configuration: Configuratio
     environment = configuration.environment
     state = state_home() / f"{settings.service}-{environment.name}"
     if environment.target == "process":
-        from .process_target import ProcessTarget
+        from .process.target import ProcessTarget
 
         _choose([], only)
         return [ProcessTarget(runner, settings, configuration, state)]
-    from .docker_engine import default_endpoint
+    from .docker.engine import default_endpoint
 
     hosts = list(environment.hosts) or [host for host in [default_endpoint()] if host.startswith("ssh://")]
     if hosts:
@@ -82,7 +82,7 @@ def make_target(runner: Runner, settings: Settings, configuration: Configuration
 
 def _here(runner: Runner, project: ComposeProject, endpoint: str) -> Target:
     """The engine that the docker command uses: this machine's, or another that answers without ssh."""
-    from .docker_target import DockerTarget
+    from .docker.target import DockerTarget
 
     port = int(project.configuration["EDGE_PORT"])
     url = f"http://{urlsplit(endpoint).hostname or 'localhost'}:{port}"
@@ -92,8 +92,8 @@ def _here(runner: Runner, project: ComposeProject, endpoint: str) -> Target:
 def _on_hosts(
     runner: Runner, settings: Settings, configuration: Configuration, state: Path, hosts: list[str]
 ) -> list[Target]:
-    from .docker_engine import Engine
-    from .docker_target import DockerTarget
+    from .docker.engine import Engine
+    from .docker.target import DockerTarget
 
     port = int(configuration["EDGE_PORT"])
     parsed = [parse_host(host) for host in hosts]
@@ -110,7 +110,7 @@ def _on_hosts(
 
 def _builder() -> Engine | None:
     """This machine's engine, where one answers."""
-    from .docker_engine import Engine, default_endpoint
+    from .docker.engine import Engine, default_endpoint
 
     if default_endpoint().startswith("ssh://"):
         return None

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from ..errors import Fault, MissingFault, UsageFault, nearest
+from ..core.errors import Fault, MissingFault, UsageFault, nearest
 from .repository import Repository
 from .versions import lower, newest_release
 

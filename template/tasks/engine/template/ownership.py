@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
 
-from ..errors import Fault
+from ..core.errors import Fault
 
 FILE = "tasks/ownership.json"
 MANAGED, SEEDED, OWNED = "managed", "seeded", "owned"

@@ -6,11 +6,11 @@ import os
 import re
 from dataclasses import dataclass
 
-from ..console import Console
-from ..errors import BuildFault, MissingFault
-from ..gobuild import TAGS
-from ..runner import Outcome, Runner
-from ..toolchain import find_go
+from ..build.gobuild import TAGS
+from ..build.toolchain import find_go
+from ..core.console import Console
+from ..core.errors import BuildFault, MissingFault
+from ..core.runner import Outcome, Runner
 from .report import BROKEN, PASSED, Report
 
 UNREACHABLE = re.compile(

@@ -13,8 +13,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from ..errors import UsageFault
-from ..paths import write_private
+from ..core.errors import UsageFault
+from ..core.paths import write_private
 from .merge import File, Merged
 from .repository import Repository
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from ..errors import BuildFault, MissingFault
+from ..core.errors import BuildFault, MissingFault
 from .modules import Raise
 
 UNCHANGED, UPDATED, CONFLICTS, FAILED = "unchanged", "updated", "conflicts", "failed"

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..errors import Fault, MissingFault
+from ..core.errors import Fault, MissingFault
 
 NOBODY = {
     "GIT_CONFIG_GLOBAL": os.devnull,

@@ -8,7 +8,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from ..errors import MissingFault
+from ..core.errors import MissingFault
 from .origin import ANSWERS, Template, clone_template, read_answers
 from .ownership import MANAGED, OWNED, SEEDED, read_ownership
 from .record import Checkout

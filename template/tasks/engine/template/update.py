@@ -11,10 +11,10 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from ..console import Console
-from ..dotenv import read_env_file
-from ..errors import UsageFault, nearest
-from ..runner import Runner
+from ..config.dotenv import read_env_file
+from ..core.console import Console
+from ..core.errors import UsageFault, nearest
+from ..core.runner import Runner
 from .merge import File, Merged, make_bench
 from .modules import raise_modules, raised, rename_module, requirements, unite_sums
 from .origin import Answers, Template, clone_template, read_answers

@@ -1,0 +1,175 @@
+"""`go build` for an environment: planned as plain data, run, and checked afterwards."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform as host
+import re
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+
+from ..config.settings import Environment, parse_platform
+from ..core.errors import BuildFault, UsageFault
+from ..core.runner import Runner
+from .source import BuildInfo
+from .toolchain import main_package
+
+TAGS = "nomsgpack"
+"""Leaves Gin's MessagePack binding out: 6.5 MB of the binary that a JSON service does not use."""
+
+LEVEL_VARIABLES = {"amd64": "GOAMD64", "arm64": "GOARM64", "arm": "GOARM"}
+
+
+@dataclass(frozen=True)
+class GoBuild:
+    """A planned build: the command, what it adds to the environment, and where the binary goes."""
+
+    argv: tuple[str, ...]
+    env: dict[str, str]
+    output: Path
+    ldflags: str
+    gcflags: str
+    native: bool
+
+
+def plan_build(go: str, root: Path, environment: Environment, info: BuildInfo, platform: str, package: str) -> GoBuild:
+    """The command that builds `package`; `platform` is empty for the environment's or this machine's own."""
+    wanted = platform or environment.platform
+    parts = parse_platform(wanted) if wanted else None
+    env = {"CGO_ENABLED": "0"}
+    if parts:
+        env.update({"GOOS": parts["os"], "GOARCH": parts["arch"]})
+        if parts["level"] and parts["arch"] in LEVEL_VARIABLES:
+            env[LEVEL_VARIABLES[parts["arch"]]] = parts["level"].removeprefix("v" if parts["arch"] == "arm" else "")
+    output = root / "dist" / _file_name(info, platform)
+    ldflags, gcflags = linker_flags(info, environment.development), compiler_flags(environment.development)
+    argv = [go, "build", "-trimpath", "-buildvcs=false", "-tags", TAGS, "-ldflags", ldflags]
+    if gcflags:
+        argv += ["-gcflags", gcflags]
+    native = not parts or (parts["os"], parts["arch"]) == this_machine()
+    return GoBuild((*argv, "-o", str(output), package), env, output, ldflags, gcflags, native)
+
+
+def plan_image_build(
+    go: str, root: Path, service: str, environment: Environment, info: BuildInfo, engine: str
+) -> GoBuild:
+    """The build of a binary for an image; `engine` is the engine's own platform, such as linux/amd64."""
+    platform = environment.platform or engine
+    foreign = platform if tuple(platform.split("/")[:2]) != this_machine() else ""
+    return plan_build(go or "go", root, environment, info, foreign, main_package(root, service))
+
+
+def linker_flags(info: BuildInfo, development: bool) -> str:
+    """The -ldflags of a build: the four variables of package main, stripped unless for development."""
+    values = {"Env": info.env, "Version": info.version, "Commit": info.commit, "BuiltAt": info.built_at}
+    flags = [] if development else ["-s", "-w"]
+    for name, value in values.items():
+        flags += ["-X", quote(f"main.{name}={value}")]
+    return " ".join(flags)
+
+
+def compiler_flags(development: bool) -> str:
+    """The -gcflags of a build: none, or those that a debugger wants."""
+    return "all=-N -l" if development else ""
+
+
+def quote(text: str) -> str:
+    """`text` as one word of -ldflags, so that it cannot become two flags.
+
+    The rule is that of Go's cmd/internal/quoted: a word may stand in single or in double quotes, nothing is escaped.
+    """
+    if re.fullmatch(r"[\w.,:/=+@%-]+", text):
+        return text
+    for mark in "'\"":
+        if mark not in text and "\n" not in text:
+            return f"{mark}{text}{mark}"
+    raise UsageFault(f"{text!r} cannot be handed to the linker", remedy="leave out line ends and one kind of quotes")
+
+
+def this_machine() -> tuple[str, str]:
+    """This machine as Go names it, such as ("linux", "amd64")."""
+    machine = host.machine().lower()
+    names = {"x86_64": "amd64", "amd64": "amd64", "aarch64": "arm64", "arm64": "arm64", "i686": "386", "i386": "386"}
+    return host.system().lower(), names.get(machine, machine)
+
+
+def build(runner: Runner, plan: GoBuild, info: BuildInfo) -> None:
+    """Run the build and check that the binary reports what was injected; BuildFault with the compiler's words."""
+    plan.output.parent.mkdir(exist_ok=True)
+    env = {**_go_environment(), **plan.env}
+    draft = plan.output.with_name(f".{plan.output.name}.{os.getpid()}")
+    if runner.dry:
+        runner.run(plan.argv, env=env)
+        return
+    try:
+        if plan.output.exists():
+            # Go leaves a binary alone that is up to date, and links anew where there is none.
+            shutil.copy2(plan.output, draft)
+        outcome = runner.run([str(draft) if word == str(plan.output) else word for word in plan.argv], env=env)
+        if "unsupported GOOS/GOARCH" in outcome.stderr:
+            raise UsageFault(f"Go knows no such platform: {plan.env}", remedy="go tool dist list shows those it knows")
+        if not outcome.ok:
+            raise BuildFault(
+                "the service does not build", details=outcome.tail(), remedy="mend the code; go vet ./... may say more"
+            )
+        _verify(runner, plan, draft, info)
+        draft.replace(plan.output)
+    finally:
+        draft.unlink(missing_ok=True)
+
+
+def _verify(runner: Runner, plan: GoBuild, binary: Path, info: BuildInfo) -> None:
+    """Ask the binary for its version; one for another machine is searched for the values instead."""
+    if not plan.native:
+        content = binary.read_bytes()
+        absent = [value for value in info.document().values() if value.encode() not in content]
+        if absent:
+            raise BuildFault(f"the binary does not hold {', '.join(absent)}", where=str(plan.output), remedy=_VARIABLES)
+        return
+    outcome = runner.read([str(binary), "version"])
+    reported = _json(outcome.stdout)
+    if reported != info.document():
+        raise BuildFault(
+            "the binary does not report what was built into it",
+            where=str(plan.output),
+            details=[
+                f"built in: {json.dumps(info.document())}",
+                f"reported: {outcome.stdout.strip() or outcome.stderr.strip()}",
+            ],
+            remedy=_VARIABLES,
+        )
+
+
+_VARIABLES = "keep the variables Env, Version, Commit and BuiltAt in package main, and the version command"
+
+
+def _json(text: str) -> object:
+    try:
+        return json.loads(text)
+    except ValueError:
+        return None
+
+
+def _go_environment() -> dict[str, str]:
+    """The user's environment without what would change the bytes of a build."""
+    bending = {"GOOS", "GOARCH", "GOFLAGS", *LEVEL_VARIABLES.values()}
+    return {name: value for name, value in os.environ.items() if name not in bending}
+
+
+def _file_name(info: BuildInfo, platform: str) -> str:
+    suffix = f"-{platform.replace('/', '-')}" if platform else ""
+    extension = ".exe" if platform.startswith("windows/") or (not platform and os.name == "nt") else ""
+    return f"{info.service}-{info.env}{suffix}{extension}"
+
+
+def package_folder(runner: Runner, plan: GoBuild) -> Path:
+    """A folder that holds the binary as out/app, to stand in for the image's build stage."""
+    folder = plan.output.parent / f".image-{plan.output.name}"
+    target = folder / "out" / "app"
+    if not runner.dry:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy2(plan.output, target)
+        target.chmod(0o755)
+    return folder

@@ -1,0 +1,121 @@
+"""What a build is made from: version, commit and time, read from git."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from dataclasses import asdict, dataclass
+from datetime import datetime, timezone
+from pathlib import Path
+
+from ..core.errors import UsageFault
+from ..core.runner import Runner
+
+IGNORED_FOLDERS = {".git", ".venv", "dist", "data", "node_modules", "__pycache__"}
+
+
+@dataclass(frozen=True)
+class BuildInfo:
+    """What ldflags bake into a binary and `/version` answers with. `built_at` is the commit's time in RFC 3339."""
+
+    service: str
+    env: str
+    version: str
+    commit: str
+    built_at: str
+
+    def document(self) -> dict[str, str]:
+        """The JSON document of `/version` and of `<service> version`."""
+        return asdict(self)
+
+    @property
+    def epoch(self) -> str:
+        """`built_at` in seconds since 1970, for SOURCE_DATE_EPOCH (reproducible-builds.org)."""
+        return str(int(datetime.fromisoformat(self.built_at.replace("Z", "+00:00")).timestamp()))
+
+
+def read_build_info(runner: Runner, service: str, env: str) -> BuildInfo:
+    """The build information of the work tree as it is.
+
+    The time is the commit's, so that the same commit gives the same bytes. Uncommitted changes add a hash of their
+    content to the version: two different work trees never share one.
+    """
+    commit = runner.read(["git", "rev-parse", "HEAD"])
+    if not commit.ok:
+        return BuildInfo(service, env, f"0.0.0-{_tree_hash(runner.root)}", "unknown", _moment(_newest(runner.root)))
+    described = runner.read(["git", "describe", "--tags", "--always", "--match", "v[0-9]*"]).stdout.strip()
+    changes = _changes(runner)
+    version = f"{described}-dirty.{changes}" if changes else described
+    return BuildInfo(service, env, version, commit.stdout.strip(), _moment(_commit_time(runner)))
+
+
+def _commit_time(runner: Runner) -> int:
+    wanted = os.environ.get("SOURCE_DATE_EPOCH")
+    if wanted is None:
+        return int(runner.read(["git", "log", "-1", "--format=%ct"]).stdout)
+    if not wanted.isdigit():
+        raise UsageFault(f'SOURCE_DATE_EPOCH is "{wanted}"', remedy="give seconds since 1970, or unset it")
+    return int(wanted)
+
+
+def _changes(runner: Runner) -> str:
+    """A short hash of everything that differs from the commit, or nothing where the tree is clean."""
+    diff = runner.read(["git", "diff", "HEAD", "--binary", "--", "."]).stdout
+    listed = runner.read(["git", "ls-files", "--others", "--exclude-standard", "-z"]).stdout
+    added = [name for name in listed.split("\0") if name]
+    if not diff and not added:
+        return ""
+    digest = hashlib.sha256(diff.encode())
+    for name in added:
+        digest.update(name.encode() + b"\0" + _content(runner.root / name))
+    return digest.hexdigest()[:8]
+
+
+def _tree_hash(root: Path) -> str:
+    digest = hashlib.sha256()
+    for path in _sources(root):
+        digest.update(str(path.relative_to(root)).encode() + b"\0" + _content(path))
+    return digest.hexdigest()[:8]
+
+
+def _newest(root: Path) -> int:
+    return int(max((path.stat().st_mtime for path in _sources(root)), default=0))
+
+
+def _sources(root: Path) -> list[Path]:
+    paths = []
+    for folder, folders, names in os.walk(root):
+        folders[:] = sorted(name for name in folders if name not in IGNORED_FOLDERS)
+        paths += [Path(folder) / name for name in sorted(names) if not name.endswith(".local")]
+    return [path for path in paths if path.is_file()]
+
+
+def _content(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError:
+        return b""
+
+
+def _moment(seconds: int) -> str:
+    return datetime.fromtimestamp(seconds, timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+@dataclass(frozen=True)
+class Migration:
+    """A migration file; it is irreversible where a line of it says so: `-- irreversible`."""
+
+    name: str
+    irreversible: bool
+
+
+def migrations_unknown_to(runner: Runner, commit: str) -> list[Migration]:
+    """The migrations of the work tree that a commit does not have; all of them where git does not know the commit."""
+    listed = runner.read(["git", "ls-tree", "--name-only", commit, "migrations/"]) if commit else None
+    known = set(listed.stdout.split()) if listed else set()
+    files = sorted((runner.root / "migrations").glob("*.sql"))
+    return [
+        Migration(path.name, "-- irreversible" in path.read_text(encoding="utf-8").lower())
+        for path in files
+        if f"migrations/{path.name}" not in known
+    ]

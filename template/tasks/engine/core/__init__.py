@@ -1,0 +1,4 @@
+"""What every other wing stands on: errors, commands, progress, waiting, paths.
+
+It imports no other wing.
+"""

@@ -1,0 +1,219 @@
+"""What a deploy needs of a target, and what both targets share."""
+
+from __future__ import annotations
+
+import json
+import socket
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from ..build.source import BuildInfo
+from ..core.errors import DeployFault, MissingFault
+from .lock import Lease
+from .releases import Deployment, Release, ReleaseStore, last_of
+
+PROBE = {"X-Copier-Gin-Probe": "tasks"}
+"""With this header the front door answers probes and /version during maintenance too."""
+
+
+@dataclass(frozen=True)
+class SlotState:
+    """What is known of a slot: `state` is running, stopped or empty, the rest is there while it runs."""
+
+    slot: str
+    state: str
+    health: str = ""
+    traffic: str = ""
+    in_flight: int = 0
+    release: str = ""
+
+    def document(self) -> dict[str, Any]:
+        """The slot as the JSON of `status` shows it."""
+        names = ("slot", "state", "health", "traffic", "in_flight", "release")
+        return {name: getattr(self, name) for name in names}
+
+
+class Target(Protocol):
+    """Where releases run: two slots behind a front door, and a store of releases.
+
+    `host` is empty for this machine; `url` is where people find the front door, `probe_url` where the tasks do.
+    """
+
+    name: str
+    host: str
+    url: str
+    probe_url: str
+    environment_name: str
+    releases: ReleaseStore
+
+    def lock(
+        self, command: str, wait: float, note: Callable[[str], None], borrow: bool = False
+    ) -> AbstractContextManager[Lease]:
+        """Hold the environment's lock, after waiting for at most `wait` seconds; LockedFault names who holds it.
+
+        With `borrow`, the lock of the deploy that this task is called by a hook of will do.
+        """
+
+    def check(self) -> str:
+        """Refuse what would fail later: MissingFault or UsageFault. Gives a detail line."""
+
+    def build(self, info: BuildInfo) -> str:
+        """Make the binary. Gives a detail line."""
+
+    def package(self, info: BuildInfo) -> str:
+        """Make what is started: gives its identity."""
+
+    def fingerprint(self) -> str:
+        """A hash of the configuration as it would be deployed now."""
+
+    def live_slot(self) -> str:
+        """The slot that the front door sends requests to; empty where there is none."""
+
+    def slots(self) -> list[SlotState]:
+        """Both slots as they are."""
+
+    def ship(self, release: Release, progress: Callable[[str], None]) -> str:
+        """Bring what was built to where it is started, and say how far it is. Gives a detail line."""
+
+    def keep(self, release: Release) -> None:
+        """Keep what a release needs to be started, now and later."""
+
+    def missing(self, release: Release) -> str:
+        """What a kept release lacks to be started again, in words; empty where it lacks nothing."""
+
+    def secret_changed(self, release: Release, name: str) -> bool:
+        """Whether a secret differs from what a kept release has."""
+
+    def forget_all_but(self, releases: Sequence[Release]) -> None:
+        """Give back what all other releases of this environment have kept."""
+
+    def bring_up(self) -> None:
+        """Start what the slots need where it does not run: front door and database."""
+
+    def renew_edge(self) -> None:
+        """Make the front door anew, with its present configuration, image and port."""
+
+    def edge_outdated(self) -> bool:
+        """Whether the front door that is there was made from something else than it would be now."""
+
+    def migrate(self, release: Release, slot: str) -> str:
+        """Bring the database to the release's schema. Gives a detail line."""
+
+    def start(self, release: Release, slot: str) -> None:
+        """Start a kept release in a slot, without any traffic."""
+
+    def interrupt(self) -> None:
+        """End a wait for health that is under way in another thread."""
+
+    def wait_healthy(self, slot: str, timeout: float) -> str:
+        """Return when the slot is healthy; DeployFault with the cause as soon as it cannot become so."""
+
+    def slot_version(self, slot: str) -> tuple[int, Any]:
+        """The status and document of /version as the slot itself answers; DeployFault where it does not."""
+
+    def admit(self, slot: str, former: str) -> None:
+        """Send new requests to the slot instead of the former one."""
+
+    def settle(self, slot: str, former: str) -> None:
+        """Let the slot, and not the former one, come back where its process or its engine ends."""
+
+    def serves(self, slot: str) -> bool:
+        """Whether the slot runs and gets requests."""
+
+    def drain(self, slot: str, timeout: float) -> str:
+        """Wait until no request is in flight on the slot. Gives a detail line."""
+
+    def retire(self, slot: str) -> None:
+        """Stop the slot and keep it."""
+
+    def withdraw(self, slot: str, former: str) -> None:
+        """Undo: the former slot serves, the new one gets no traffic and is stopped."""
+
+
+def deployment_in(target: Target, slot: str) -> Deployment | None:
+    """The last deployment of the release that serves from a slot."""
+    release = next((state.release for state in target.slots() if state.slot == slot), "")
+    return last_of(target.releases.read(), release)
+
+
+def fetch_json(url: str, timeout: float = 5) -> tuple[int, Any]:
+    """The status and JSON document that a GET answers with; status 0 and the reason where there is no answer."""
+    request = urllib.request.Request(url, headers={"Connection": "close", **PROBE})
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    try:
+        with opener.open(request, timeout=timeout) as answer:
+            return int(answer.status), parse_json(answer.read())
+    except urllib.error.HTTPError as error:
+        return error.code, parse_json(error.read())
+    except (OSError, ValueError) as error:
+        return 0, str(getattr(error, "reason", error))
+
+
+def fetch_version(target: Target) -> tuple[int, Any]:
+    """The status and document of /version through the front door."""
+    return fetch_json(f"{target.probe_url}/version")
+
+
+def verify_slot(target: Target, slot: str, build: BuildInfo) -> None:
+    """Check that a slot without traffic answers as `build`; DeployFault with what it answers instead."""
+    what = "the new release does not answer as the build that was made"
+    _require_build(build, target.slot_version(slot), what, f"slot {slot}, /version")
+
+
+def verify_front_door(target: Target, build: BuildInfo) -> str:
+    """Check that the front door answers with `build`; DeployFault with what it answers instead."""
+    what = "the front door does not answer with the new build"
+    _require_build(build, fetch_version(target), what, f"{target.url}/version")
+    return f"{build.version} answers at {target.url}"
+
+
+def _require_build(build: BuildInfo, answer: tuple[int, Any], what: str, where: str) -> None:
+    status, document = answer
+    if status != 200 or document != build.document():
+        details = [f"expected: {json.dumps(build.document())}", f"answered: {status} {json.dumps(document)}"]
+        raise DeployFault(what, where=where, details=details)
+
+
+def migration_fault(status: int, words: Sequence[str]) -> DeployFault:
+    """Why `migrate` failed: exit code 2 is the service's word for a configuration that it refuses."""
+    if status == 2:
+        remedy = "mend the values that it names"
+        return DeployFault("the service refuses its configuration", where="migrate", details=words, remedy=remedy)
+    remedy = "mend the migration, or the database that it names"
+    return DeployFault("the migrations failed", where=f"exit code {status}", details=words, remedy=remedy)
+
+
+def free_port() -> int:
+    """A port of this machine that nothing listens to just now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def require_free_port(host: str, port: int, variable: str) -> None:
+    """MissingFault where something else listens on the port already."""
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except PermissionError:
+            return
+        except OSError as error:
+            raise MissingFault(
+                f"port {port} is taken by another program",
+                where=f"{variable}={port}",
+                details=[str(error)],
+                remedy=f"stop that program (ss -ltnp shows it), or set another {variable} in .env.<env>.local",
+            ) from error
+
+
+def parse_json(data: bytes) -> Any:
+    """The document in an answer's body; the beginning of the text where it is none."""
+    try:
+        return json.loads(data)
+    except ValueError:
+        return data.decode(errors="replace")[:300]

@@ -1,0 +1,197 @@
+"""Docker Compose command lines, and what the tasks add to `docker-compose.yml`: values, secrets, image, labels.
+
+The additions are written as JSON, which is YAML too, into the state folder; of secrets only names stand there.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from ..config.configuration import GENERATED, Configuration
+from ..config.settings import Settings
+from ..core.paths import write_private
+from ..core.runner import clean_environment
+from ..edge.definition import EDGE, edge_fingerprint
+from ..edge.runtime_api import SLOTS
+from .kept_releases import SECRETS
+
+BASE_FILE = "docker-compose.yml"
+OVERRIDE_FILE = "docker-compose.override.yml"
+DATABASE_PORT = 5432
+KEPT_FILES = 20
+"""More than any command that is under way can still be reading."""
+DATABASE_SECRETS = "secrets"
+"""The volume that holds the password which the stack's own database is made with."""
+
+
+@dataclass(frozen=True)
+class ComposeProject:
+    """The compose project of one environment. `state` is its folder outside the checkout.
+
+    `docker_host` is the engine as DOCKER_HOST names it.
+    """
+
+    root: Path
+    state: Path
+    settings: Settings
+    configuration: Configuration
+    docker_host: str = ""
+
+    @property
+    def name(self) -> str:
+        """The compose project's name: two environments of a service are two projects."""
+        return f"{self.settings.service}-{self.configuration.environment.name}"
+
+    @property
+    def services(self) -> list[str]:
+        """The services beside the slots, in the order in which they start."""
+        return ["edge", "database"] if self.own_database else ["edge"]
+
+    @property
+    def own_database(self) -> bool:
+        """Whether the stack's own database is used: DATABASE_URL may name one elsewhere."""
+        return self.settings.database == "postgres" and self._database_host() == "database"
+
+    @property
+    def template_services(self) -> set[str]:
+        """The services that are the template's, whether they are used or not: all others are the user's."""
+        services = {"edge", "migrate", *(f"app-{slot}" for slot in SLOTS)}
+        return services | {"database"} if self.settings.database == "postgres" else services
+
+    def listing(self) -> list[str]:
+        """The command that names all services but those behind a profile; empty where the user adds nothing."""
+        files = [self.root / BASE_FILE, self.root / OVERRIDE_FILE]
+        if not files[-1].exists():
+            return []
+        named = [word for file in files for word in ("--file", str(file))]
+        return ["docker", "compose", "--env-file", os.devnull, *named, "config", "--services"]
+
+    def argv(self, *arguments: str, slot_file: Path | None = None) -> list[str]:
+        """A compose command line; with `slot_file`, a slot's image and values are part of it."""
+        files = [self.root / BASE_FILE, self.root / OVERRIDE_FILE, self._stack_file()]
+        files += [slot_file] if slot_file else []
+        argv = ["docker", "compose", "--project-name", self.name, "--project-directory", str(self.root)]
+        argv += ["--env-file", str(self._empty_file())]
+        for file in files:
+            if file.name != OVERRIDE_FILE or file.exists():
+                argv += ["--file", str(file)]
+        return [*argv, *arguments]
+
+    def env(self) -> dict[str, str]:
+        """The whole environment of a compose command: nothing in it is secret."""
+        return clean_environment(
+            {
+                **self.configuration.stack_values(),
+                "APP_ENV_FILE": str(self._empty_file()),
+                "POSTGRES_PASSWORD": "",
+                "COMPOSE_IGNORE_ORPHANS": "true",
+                **({"DOCKER_HOST": self.docker_host} if self.docker_host else {}),
+            }
+        )
+
+    def write_stack(self) -> Path:
+        """Write what the edge and the database get; gives the file."""
+        write_private(self._empty_file(), "")
+        self._write(self._stack_file(), self._stack_document())
+        return self._stack_file()
+
+    def write_slot(self, slot: str, release: str, volume: str, service: Mapping[str, Any]) -> Path:
+        """Write the additions with which a kept release runs in a slot, and its migration with the same.
+
+        `service` is the release's document, `volume` holds its secrets. Gives the file.
+        """
+        secrets = {"type": "volume", "source": "release", "target": SECRETS, "read_only": True}
+        mounted = {**service, "volumes": [{**secrets, "volume": {"nocopy": True}}]}
+        labels = {**self.labels(), "copier-gin.release": release, "copier-gin.slot": slot}
+        # The tasks let it come back with the engine once it serves.
+        services = {f"app-{slot}": {**mounted, "labels": labels, "restart": "no"}}
+        if self.settings.database != "none":
+            services["migrate"] = mounted
+        document = {"services": services, "volumes": {"release": {"name": volume, "external": True}}}
+        path = self._file_of(f"slot-{slot}", document)
+        self._write(path, document)
+        return path
+
+    def fingerprint(self) -> str:
+        """A hash of all that makes a release beside its image: values and compose files."""
+        digest = hashlib.sha256(self.configuration.fingerprint().encode())
+        for name in (BASE_FILE, OVERRIDE_FILE):
+            path = self.root / name
+            digest.update(path.read_bytes() if path.exists() else b"")
+        return digest.hexdigest()[:16]
+
+    @cached_property
+    def edge_fingerprint(self) -> str:
+        """A hash of all that makes the front door; worked out once, as every compose command's file holds it."""
+        files = (self.root / BASE_FILE, self.root / OVERRIDE_FILE)
+        return edge_fingerprint(self.root / "edge", files, self.configuration.stack_values())
+
+    def _stack_file(self) -> Path:
+        return self._file_of("stack", self._stack_document())
+
+    def _file_of(self, name: str, document: Any) -> Path:
+        """A file that holds one document for ever, so that nobody changes it under a command that reads it."""
+        return self.state / "compose" / f"{name}-{hashlib.sha256(_json(document).encode()).hexdigest()[:16]}.json"
+
+    def _write(self, path: Path, document: Any) -> None:
+        write_private(path, _json(document))
+        for old in sorted(path.parent.glob("*.json"), key=lambda each: each.stat().st_mtime)[:-KEPT_FILES]:
+            old.unlink(missing_ok=True)
+
+    def _empty_file(self) -> Path:
+        return self.state / "empty.env"
+
+    def _stack_document(self) -> dict[str, Any]:
+        labels = self.labels()
+        edge = {**labels, EDGE: self.edge_fingerprint}
+        document: dict[str, Any] = {"services": {"edge": {"labels": edge}}}
+        if self.own_database:
+            document["services"]["database"] = {
+                "labels": labels,
+                "environment": {"POSTGRES_PASSWORD_FILE": f"{SECRETS}/{GENERATED}"},
+                "volumes": [f"{DATABASE_SECRETS}:{SECRETS}:ro"],
+            }
+            document["volumes"] = {DATABASE_SECRETS: {"labels": labels}}
+            if self.configuration.environment.development:
+                document["services"]["database"]["ports"] = [f"127.0.0.1::{DATABASE_PORT}"]
+        return document
+
+    def service_document(self, image: str) -> dict[str, Any]:
+        """What Compose is told of a release beside its place: image, values, and the names of its secrets' files."""
+        return {
+            "image": image,
+            "environment": {
+                **{name: _literal(value) for name, value in self._plain_values().items()},
+                **{f"{name}_FILE": f"{SECRETS}/{name}" for name in sorted(self.configuration.secret_values())},
+            },
+        }
+
+    def _plain_values(self) -> Mapping[str, str]:
+        """The service's values but for the ports, which are the stack's choice inside a container."""
+        values = self.configuration.service_values()
+        return {name: value for name, value in values.items() if name not in ("HTTP_PORT", "ADMIN_PORT", "LISTEN_HOST")}
+
+    def _database_host(self) -> str | None:
+        known = "DATABASE_URL" in self.configuration.schema.variables
+        return urlsplit(self.configuration["DATABASE_URL"]).hostname if known else "database"
+
+    def labels(self) -> dict[str, str]:
+        """The labels of everything that belongs to this environment."""
+        return {"copier-gin.service": self.settings.service, "copier-gin.env": self.configuration.environment.name}
+
+
+def _literal(text: str) -> str:
+    """`text` as Compose must see it to leave it alone: a dollar sign starts a variable there."""
+    return text.replace("$", "$$")
+
+
+def _json(document: Any) -> str:
+    return json.dumps(document, indent=2) + "\n"

@@ -1,0 +1,219 @@
+"""A Docker engine through its API: containers, events, files, commands."""
+
+from __future__ import annotations
+
+import io
+import os
+import re
+import socket
+import tarfile
+import time
+from collections.abc import Collection, Mapping, Sequence
+from contextlib import suppress
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from ..core.errors import DeployFault, MissingFault
+
+if TYPE_CHECKING:
+    from docker import DockerClient
+    from docker.models.containers import Container
+
+PROJECT_LABEL = "com.docker.compose.project"
+SERVICE_LABEL = "com.docker.compose.service"
+EMPTY_IMAGE = "copier-gin-empty"
+EMPTY_ARCHIVE = bytes(1024)
+EXEC_SECONDS = 30
+"""For a command in a container: they are all short."""
+NO_SPACE = "no space left on device"
+FREE_SPACE = "free some with docker builder prune and docker image prune, or give the engine a larger disk"
+START_DOCKER = "start Docker, or set DOCKER_HOST or docker context; doctor checks the rest"
+
+
+class Engine:
+    """One engine, at `endpoint` as DOCKER_HOST names it, by default the one that the docker command uses.
+
+    Making it connects; MissingFault where no engine answers.
+    """
+
+    def __init__(self, endpoint: str = "") -> None:
+        from requests.exceptions import RequestException
+
+        import docker
+        from docker.errors import DockerException
+
+        self.endpoint = endpoint or default_endpoint()
+        try:
+            self.client: DockerClient = docker.DockerClient(base_url=self.endpoint, version="1.44", timeout=120)
+            self.client.ping()
+        except (DockerException, RequestException) as error:
+            raise MissingFault("no Docker engine answers", details=[str(error)], remedy=START_DOCKER) from error
+
+    def version(self) -> str:
+        """The engine's release."""
+        return str(self.client.version()["Version"])
+
+    def platform(self) -> str:
+        """The engine's own platform, such as linux/amd64."""
+        version = self.client.version()
+        return f"{version['Os']}/{version['Arch']}"
+
+    def now(self) -> float:
+        """The engine's clock, in seconds since 1970."""
+        return engine_seconds(str(self.client.info()["SystemTime"]))
+
+    def find_all(self, project: str, service: str = "") -> list[Container]:
+        """All containers of a compose project, or of one of its services, running or not."""
+        labels = [f"{PROJECT_LABEL}={project}"]
+        labels += [f"{SERVICE_LABEL}={service}", "com.docker.compose.oneoff=False"] if service else []
+        found: list[Container] = self.client.containers.list(all=True, filters={"label": labels})
+        return found
+
+    def find(self, project: str, service: str) -> Container | None:
+        """The newest container of a compose service, running or not.
+
+        One that was never started counts last: a deployer that came too late may have left it behind.
+        """
+        found = self.find_all(project, service)
+        return max(found, key=lambda each: (each.status != "created", each.attrs["Created"]), default=None)
+
+    def volume_exists(self, name: str) -> bool:
+        """Whether the engine has a volume of exactly this name."""
+        volumes = self.client.volumes.list(filters={"name": name})
+        return any(volume.name == name for volume in volumes)
+
+    def volumes(self, project: str) -> list[str]:
+        """The volumes of a compose project."""
+        found = self.client.volumes.list(filters={"label": f"{PROJECT_LABEL}={project}"})
+        return [str(volume.name) for volume in found]
+
+    def networks(self, project: str) -> list[str]:
+        """The ids of a compose project's networks."""
+        found = self.client.networks.list(filters={"label": f"{PROJECT_LABEL}={project}"})
+        return [str(network.id) for network in found]
+
+    def image_exists(self, name: str) -> bool:
+        """Whether an image is on the engine, so that nothing needs to be pulled."""
+        from docker.errors import ImageNotFound
+
+        try:
+            self.client.images.get(name)
+        except ImageNotFound:
+            return False
+        return True
+
+    def empty_image(self) -> str:
+        """The name of an image without any file, for containers that are never started; made where it is not there."""
+        if not self.image_exists(EMPTY_IMAGE):
+            self.client.api.import_image_from_data(EMPTY_ARCHIVE, repository=EMPTY_IMAGE, tag="latest")
+        return EMPTY_IMAGE
+
+    def images(self, labels: Mapping[str, str], kept: Collection[str] = ()) -> list[str]:
+        """The names, or the ids where they have none, of all images with these labels but those with a kept id."""
+        wanted = [f"{name}={value}" for name, value in labels.items()]
+        found = [each for each in self.client.images.list(filters={"label": wanted}) if each.id not in kept]
+        return [name for each in found for name in each.tags or [str(each.id)]]
+
+    def remove_images(self, names: Collection[str]) -> None:
+        """Remove images; one that a container uses stays."""
+        from docker.errors import APIError
+
+        for name in names:
+            with suppress(APIError):
+                self.client.images.remove(name)
+
+    def execute(self, container: Container, argv: Sequence[str]) -> str:
+        """What a command in a container says; DeployFault where it fails."""
+        api = self.client.api
+        number = api.exec_create(container.id, list(argv))["Id"]
+        url = f"{api.base_url}/v{api.api_version}/exec/{number}/start"
+        # The library's own call loses output that arrives together with the answer's headers, as it does through ssh.
+        with api.post(url, json={"Detach": False, "Tty": False}, stream=True, timeout=EXEC_SECONDS) as answer:
+            text = _frames(answer.raw.read()).decode(errors="replace")
+        status = api.exec_inspect(number)["ExitCode"]
+        if status != 0:
+            raise DeployFault(f"a command in {container.name} failed", details=[" ".join(argv), text.strip()])
+        return text
+
+    def talk_to(self, container: Container, argv: Sequence[str]) -> socket.socket:
+        """Start a command in a container; its standard input and, in frames, its output. It ends with the socket."""
+        api = self.client.api
+        number = api.exec_create(container.id, list(argv), stdin=True)["Id"]
+        way: Any = api.exec_start(number, socket=True)
+        # Of most transports it is a file over the socket.
+        talk: socket.socket = getattr(way, "_sock", way)
+        return talk
+
+    def put_file(self, container: Container, folder: str, name: str, content: str) -> None:
+        """Write a file into a container's volume, as a whole."""
+        self.put_files(container, folder, {name: content}, 0o600)
+
+    def put_files(self, container: Container, folder: str, files: Mapping[str, str], mode: int) -> None:
+        """Write files into a container's folder, running or not."""
+        buffer = io.BytesIO()
+        with tarfile.open(fileobj=buffer, mode="w") as archive:
+            for name, content in files.items():
+                data = content.encode()
+                member = tarfile.TarInfo(name)
+                member.size, member.mode, member.mtime = len(data), mode, int(time.time())
+                archive.addfile(member, io.BytesIO(data))
+        container.put_archive(folder, buffer.getvalue())
+
+    def get_files(self, container: Container, folder: str) -> dict[str, str]:
+        """All plain files of a folder in a container, by name."""
+        chunks, _ = container.get_archive(folder)
+        with tarfile.open(fileobj=io.BytesIO(b"".join(chunks))) as archive:
+            members = [member for member in archive.getmembers() if member.isfile()]
+            return {member.name.rpartition("/")[2]: _text(archive, member) for member in members}
+
+
+def engine_is_gone(error: BaseException) -> bool:
+    """Whether an error says that the engine, or the way to it, has ended: an answer that says no is none of them."""
+    from requests.exceptions import RequestException
+    from urllib3.exceptions import HTTPError
+
+    from docker.errors import APIError
+
+    return isinstance(error, (RequestException, HTTPError)) and not isinstance(error, APIError)
+
+
+def refusal(error: BaseException) -> str:
+    """What an engine says where it refuses, without the address that it was asked at; else what the error says."""
+    from docker.errors import APIError
+
+    told = error.explanation if isinstance(error, APIError) else ""
+    return str(told or error)
+
+
+def default_endpoint() -> str:
+    """Where the docker command finds its engine: DOCKER_HOST, or the current context."""
+    host = os.environ.get("DOCKER_HOST")
+    if host:
+        return host
+    from docker.context import ContextAPI
+
+    name = os.environ.get("DOCKER_CONTEXT")
+    context = ContextAPI.get_context(name) if name else ContextAPI.get_current_context()
+    return str(context.Host) if context and context.Host else "unix:///var/run/docker.sock"
+
+
+def engine_seconds(text: str) -> float:
+    """Seconds since 1970 of a time as the engine writes it: RFC 3339, with up to nine digits of a second."""
+    shortened = re.sub(r"(\.\d{6})\d+", r"\1", text).replace("Z", "+00:00")
+    padded = re.sub(r"\.(\d+)", lambda match: "." + match[1].ljust(6, "0"), shortened)
+    return datetime.fromisoformat(padded).timestamp()
+
+
+def _frames(data: bytes) -> bytes:
+    """The content of an engine's multiplexed stream: frames of an 8-byte header, whose last four are the length."""
+    content, at = b"", 0
+    while at + 8 <= len(data):
+        length = int.from_bytes(data[at + 4 : at + 8], "big")
+        content += data[at + 8 : at + 8 + length]
+        at += 8 + length
+    return content
+
+
+def _text(archive: tarfile.TarFile, member: tarfile.TarInfo) -> str:
+    file = archive.extractfile(member)
+    return file.read().decode(errors="replace") if file else ""

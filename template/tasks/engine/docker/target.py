@@ -1,0 +1,322 @@
+"""The docker target: two slots of the compose stack behind HAProxy, on one engine."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ..build import gobuild, image
+from ..build.source import BuildInfo
+from ..build.toolchain import find_go
+from ..core.errors import DeployFault
+from ..core.runner import Runner
+from ..deploy.lock import LOOK, Lease
+from ..deploy.releases import Release, ReleaseStore, good
+from ..deploy.target import SlotState, Target, migration_fault, parse_json
+from ..edge.definition import EDGE
+from ..edge.runtime_api import SLOTS, Edge
+from .compose import ComposeProject
+from .engine import Engine
+from .health import HealthWatch, fault_of
+from .kept_releases import RELEASE
+from .place import Place
+from .preflight import check_stack
+from .releases import DockerReleases
+from .ship import send, send_through
+from .slots import live_of, slot_state
+from .stack import Stack, compose_fault
+
+if TYPE_CHECKING:
+    from docker.models.containers import Container
+
+STOP_SECONDS = 40
+"""More than the stop_grace_period of a slot, which is what the service itself may take."""
+WITHDRAWN_SECONDS = 5
+MIGRATION_SECONDS = 600
+ADMIT_SECONDS = 10
+
+
+class DockerTarget(Target):
+    """One environment on one engine; `builder` is where its images are built, by default there.
+
+    Making it connects to the engine.
+    """
+
+    name = "docker"
+
+    def __init__(self, runner: Runner, project: ComposeProject, place: Place, builder: Engine | None = None) -> None:
+        self.runner = runner
+        self.project = project
+        self.place = place
+        self.stack = Stack(runner, project)
+        self.builder = builder or self.stack.engine
+        self.releases: ReleaseStore = DockerReleases(self.stack)
+        self.environment = project.configuration.environment
+        self.environment_name = self.environment.name
+        self.host, self.url, self.probe_url = place.host, place.url, place.probe_url
+        self._image = self._shipped = ""
+        self._flags = ("", "")
+        self._folder: Path | None = None
+        self._watch: HealthWatch | None = None
+
+    # --- Before anything changes ---------------------------------------------------------------
+
+    def lock(
+        self, command: str, wait: float, note: Callable[[str], None], borrow: bool = False
+    ) -> AbstractContextManager[Lease]:
+        """A lock on the engine: it holds for everybody who deploys to it."""
+        return self.stack.locked(command, wait, note, borrow)
+
+    def check(self) -> str:
+        """Compose is new enough, the front door's port is free, the disk has room, the password is known."""
+        return check_stack(self.stack, self.place)
+
+    def fingerprint(self) -> str:
+        """A hash of values and compose files."""
+        return self.project.fingerprint()
+
+    # --- Build ---------------------------------------------------------------------------------
+
+    def build(self, info: BuildInfo) -> str:
+        """Build on the host where Go is here; else the image's own build stage does it."""
+        go = find_go()
+        service, platform = self.project.settings.service, self.stack.engine.platform()
+        plan = gobuild.plan_image_build(go, self.runner.root, service, self.environment, info, platform)
+        self._flags = (plan.ldflags, plan.gcflags)
+        if not go:
+            return "inside Docker, as there is no Go here"
+        gobuild.build(self.runner, plan, info)
+        self._folder = gobuild.package_folder(self.runner, plan)
+        return f"{plan.output.relative_to(self.runner.root)}, {_megabytes(plan.output)}"
+
+    def package(self, info: BuildInfo) -> str:
+        """Build the image; its id is the release's artefact."""
+        images = self.project.configuration.stack_values()
+        environment = replace(self.environment, platform=self.environment.platform or self._other_platform())
+        plan = image.plan_image(environment, info, images, self._flags, self._folder)
+        return image.build_image(self.runner, plan, self.builder.endpoint)
+
+    # --- State ---------------------------------------------------------------------------------
+
+    def slots(self) -> list[SlotState]:
+        """Both slots: what the engine says of their containers and the edge of their traffic."""
+        traffic = self._edge().traffic() if self.stack.running("edge") else {}
+        return [slot_state(slot, self._container(slot), traffic.get(slot)) for slot in SLOTS]
+
+    def live_slot(self) -> str:
+        """The slot that requests go to."""
+        return live_of(self.slots(), {each.release.id: each.at for each in good(self.releases.read())})
+
+    # --- The steps of a deploy -----------------------------------------------------------------
+
+    def ship(self, release: Release, progress: Callable[[str], None]) -> str:
+        """Send the image to the engine where it was not built on it."""
+        self._image = release.artefact
+        if self.builder.endpoint == self.stack.engine.endpoint:
+            return "built where it runs"
+        tag = image.image_tag(release.build)
+        self.runner.act(f"send {tag} to {self.host}", lambda: self._send(release.artefact, tag, progress))
+        return self._shipped
+
+    def keep(self, release: Release) -> None:
+        """Keep the release's values with the engine, where its image is already."""
+        if not self.runner.dry:
+            secrets = self.project.configuration.secret_values()
+            self.stack.kept.keep(release.id, self.project.service_document(self._image), secrets)
+
+    def missing(self, release: Release) -> str:
+        """A release needs its image and its values."""
+        image = self._image_of(release)
+        if not image:
+            return "its values were removed from the engine"
+        return "" if self.stack.engine.image_exists(image) else "its image was removed"
+
+    def secret_changed(self, release: Release, name: str) -> bool:
+        """Compare with the file that the release has."""
+        if self.missing(release):
+            return True
+        kept = self.stack.kept.secrets(release.id)
+        return kept.get(name) != self.project.configuration[name]
+
+    def forget_all_but(self, releases: Sequence[Release]) -> None:
+        """Give back the values and images of all other releases."""
+        volumes = self.stack.kept.others({release.id for release in releases})
+        images = self.stack.engine.images(self.project.labels(), set(map(self._image_of, releases)))
+        # Only what was there while the lock was held: another deployer's are not among them.
+        self.stack.fence.require()
+        self.stack.kept.forget(volumes)
+        self.stack.engine.remove_images(images)
+
+    def renew_edge(self) -> None:
+        """Build the edge's image and recreate its container."""
+        self.stack.renew_edge()
+
+    def edge_outdated(self) -> bool:
+        """Compare with the label of its container."""
+        edge = self.stack.find("edge")
+        return edge is not None and edge.labels.get(EDGE) != self.project.edge_fingerprint
+
+    def bring_up(self) -> None:
+        """Bring the edge and the database up where they are not, and what the user adds as it is defined now."""
+        if not all(self.stack.healthy(service) for service in self.project.services):
+            self.stack.bring_up()
+        self.stack.bring_up_added()
+
+    def migrate(self, release: Release, slot: str) -> str:
+        """Run the migrations of the new image in a container of their own."""
+        if self.project.settings.database == "none":
+            return "no database"
+        arguments = ("run", "--rm", "--no-deps", "--no-TTY", "migrate")
+        done = self.stack.compose(*arguments, slot_file=self._write_slot(release, slot), timeout=MIGRATION_SECONDS)
+        if not done.ok:
+            raise migration_fault(done.status, done.tail())
+        return (done.stdout.strip().splitlines() or [""])[-1][:100]
+
+    def start(self, release: Release, slot: str) -> None:
+        """Start the slot's container, held back from traffic: the one that is kept, or a new one."""
+        if not self.runner.dry:
+            self._edge().hold(slot)
+        kept = self._container(slot)
+        if kept is None or kept.labels.get(RELEASE) != release.id:
+            self._make(release, slot)
+        if not self.runner.dry:
+            self._watch = HealthWatch(self.stack.engine, self.project.name)
+        self.runner.act(f"start app-{slot}", lambda: self._start(release, slot))
+
+    def interrupt(self) -> None:
+        """Ends the stream of events, and with it the wait."""
+        if self._watch:
+            self._watch.close()
+
+    def wait_healthy(self, slot: str, timeout: float) -> str:
+        """Wait for the engine's events; a container that dies ends the wait at once."""
+        if self._watch:
+            self._watch.wait(self.stack.require(f"app-{slot}"), timeout)
+        return f"app-{slot}"
+
+    def slot_version(self, slot: str) -> tuple[int, Any]:
+        """Ask the slot from where the edge is, as only that has a way to it."""
+        head, _, body = (self.stack.ask_slot(slot, "/version") or "").partition("\r\n\r\n")
+        if not head:
+            raise fault_of(self.stack.require(f"app-{slot}"), "does not answer")
+        return int(head.split()[1]), parse_json(body.encode())
+
+    def admit(self, slot: str, former: str) -> None:
+        """Let the new slot in, and once the edge serves it, give the former one no new requests."""
+        self.runner.act(f"send requests to app-{slot}", lambda: self._admit(slot, former))
+
+    def settle(self, slot: str, former: str) -> None:
+        """The engine starts again only what serves: after a power cut nothing else may answer."""
+        self.runner.act(f"let app-{slot} come back with the engine", lambda: self._settle(slot, former))
+
+    def serves(self, slot: str) -> bool:
+        """Whether the slot's container has not crashed since its start, and the edge finds it healthy."""
+        container = self.stack.require(f"app-{slot}")
+        steady = container.status == "running" and not container.attrs["RestartCount"]
+        return steady and self._edge().traffic()[slot].serving
+
+    def drain(self, slot: str, timeout: float) -> str:
+        """Wait until the edge counts no request in flight on the slot."""
+        left = 0 if self.runner.dry else self._edge().wait_drained(slot, timeout)
+        return f"{left} requests still under way after {timeout:.0f} s" if left else f"app-{slot} is idle"
+
+    def retire(self, slot: str) -> None:
+        """Stop the slot's container and keep it for a rollback."""
+        self.runner.act(f"stop app-{slot}", lambda: self._stop(slot, STOP_SECONDS))
+        # Stopped, it is out by its health: after a start by hand the edge shall find it again.
+        self.runner.act(f"let the edge look at app-{slot}", lambda: self._edge().admit(slot))
+
+    def withdraw(self, slot: str, former: str) -> None:
+        """Give the former slot its traffic back, and stop the new one."""
+        if self._watch:
+            self._watch.close()
+        if self.stack.running("edge"):
+            edge = self._edge()
+            if former:
+                edge.switch(former, slot)
+                edge.wait_serving(former, ADMIT_SECONDS)
+                self._come_back(former, True)
+            edge.hold(slot)
+        container = self._container(slot)
+        if container is not None and container.status in ("running", "restarting"):
+            self._stop(slot, WITHDRAWN_SECONDS)
+
+    # --- Pieces --------------------------------------------------------------------------------
+
+    def _other_platform(self) -> str:
+        """The engine's platform where images are built on one of another."""
+        own = self.stack.engine.platform()
+        return "" if self.builder is self.stack.engine or self.builder.platform() == own else own
+
+    def _send(self, artefact: str, tag: str, progress: Callable[[str], None]) -> None:
+        registry = self.environment.registry
+        way = partial(send_through, registry) if registry else partial(send, artefact)
+        self._image, size = way(source=self.builder, tag=tag, destination=self.stack.engine, progress=progress)
+        self._shipped = f"{size / 1e6:.1f} MB" if size else "there already"
+
+    def _image_of(self, release: Release) -> str:
+        """The id that a kept release's image has on this engine; empty where it is not kept."""
+        document = self.stack.kept.document(release.id)
+        return str(document["image"]) if document else ""
+
+    def _write_slot(self, release: Release, slot: str) -> Path | None:
+        if self.runner.dry:
+            return None
+        document = self.stack.kept.document(release.id)
+        if document is None:
+            raise DeployFault(f"release {release.id} is not kept: {self.missing(release)}")
+        return self.project.write_slot(slot, release.id, self.stack.kept.volume(release.id), document)
+
+    def _make(self, release: Release, slot: str) -> None:
+        """Make the slot's container, in place of whatever is there."""
+        slot_file = self._write_slot(release, slot)
+        self.stack.clear(slot)
+        arguments = ("up", "--no-start", "--no-deps", "--no-build", "--no-recreate", "--pull", "never")
+        done = self.stack.compose(*arguments, f"app-{slot}", slot_file=slot_file)
+        if not done.ok:
+            raise compose_fault(f"app-{slot} cannot be made", done)
+
+    def _start(self, release: Release, slot: str) -> None:
+        container = self.stack.require(f"app-{slot}")
+        self.stack.fence.require()
+        if container.labels.get(RELEASE) != release.id:
+            raise DeployFault("another release was put into the slot meanwhile", where=f"app-{slot}", remedy=LOOK)
+        with self.stack.fence.claimed(container) as claim:
+            claim.start()
+
+    def _stop(self, slot: str, seconds: int) -> None:
+        with self.stack.fence.claimed(self.stack.require(f"app-{slot}")) as claim:
+            claim.stop(seconds)
+
+    def _admit(self, slot: str, former: str) -> None:
+        edge = self._edge()
+        if not edge.traffic()[slot].serving:
+            edge.drain(slot)
+            if not edge.wait_found(slot, ADMIT_SECONDS):
+                raise fault_of(self.stack.require(f"app-{slot}"), "is not found healthy by the edge")
+        edge.switch(slot, former if former != slot else "")
+
+    def _settle(self, slot: str, former: str) -> None:
+        self._come_back(slot, True)
+        if former and former != slot:
+            self._come_back(former, False)
+
+    def _come_back(self, slot: str, wanted: bool) -> None:
+        container, policy = self._container(slot), "unless-stopped" if wanted else "no"
+        if container is not None and container.attrs["HostConfig"]["RestartPolicy"]["Name"] != policy:
+            with self.stack.fence.claimed(container) as claim:
+                claim.come_back(policy)
+
+    def _edge(self) -> Edge:
+        return Edge(self.stack.ask_edge, self.stack.tell_edge)
+
+    def _container(self, slot: str) -> Container | None:
+        return self.stack.find(f"app-{slot}")
+
+
+def _megabytes(path: Path) -> str:
+    return f"{path.stat().st_size / 1e6:.1f} MB" if path.exists() else ""

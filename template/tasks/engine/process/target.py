@@ -1,0 +1,300 @@
+"""The process target: two slots as processes of this machine behind a small front door. It needs no Docker."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+import subprocess
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import Any
+
+from ..build import gobuild
+from ..build.source import BuildInfo
+from ..build.toolchain import main_package, require_go
+from ..config.configuration import Configuration
+from ..config.settings import Settings
+from ..core.errors import DeployFault
+from ..core.paths import private_folder, write_private
+from ..core.processes import PAUSE, Process, Processes
+from ..core.runner import Runner, clean_environment
+from ..core.waiting import wait_until
+from ..deploy.lock import Lease, file_lock
+from ..deploy.releases import Release, ReleaseStore
+from ..deploy.target import SlotState, Target, fetch_json, free_port, migration_fault, require_free_port
+from ..edge.runtime_api import SLOTS
+from .front_door import NAME as EDGE
+from .front_door import FrontDoor
+from .releases import FileReleases
+
+HOST = "127.0.0.1"
+DRAIN_LEAD = "100ms"
+"""Requests have left the slot before it is asked to stop."""
+
+
+class ProcessTarget(Target):
+    """One environment as processes. `state` is its folder outside the checkout: records, logs, data, binaries."""
+
+    name = "process"
+
+    def __init__(self, runner: Runner, settings: Settings, configuration: Configuration, state: Path) -> None:
+        self.runner = runner
+        self.settings = settings
+        self.configuration = configuration
+        self.environment_name = configuration.environment.name
+        self.state = private_folder(state)
+        self.processes = Processes(self.state)
+        self.releases: ReleaseStore = FileReleases(self.state / "releases")
+        self.port = int(configuration["EDGE_PORT"])
+        self.host = ""
+        self.url = self.probe_url = f"http://localhost:{self.port}"
+        self.door = FrontDoor(self.processes, f"{HOST}:{self.port}")
+        self._binary: Path | None = None
+
+    # --- Before anything changes ---------------------------------------------------------------
+
+    def lock(
+        self, command: str, wait: float, note: Callable[[str], None], borrow: bool = False
+    ) -> AbstractContextManager[Lease]:
+        """A lock of this machine, which its end releases."""
+        return file_lock(self.state, command, wait, borrow)
+
+    def check(self) -> str:
+        """A Go toolchain is there or can be had, and the front door's port is free."""
+        go = require_go(self.runner)
+        if not self.door.alive():
+            require_free_port(HOST, self.port, "EDGE_PORT")
+        return f"no Docker: processes of this machine; {go}"
+
+    def fingerprint(self) -> str:
+        """A hash of the values."""
+        return self.configuration.fingerprint()[:16]
+
+    # --- Build ---------------------------------------------------------------------------------
+
+    def build(self, info: BuildInfo) -> str:
+        """Build the binary for this machine, and the front door where it does not run."""
+        go = require_go(self.runner)
+        package = main_package(self.runner.root, self.settings.service)
+        plan = gobuild.plan_build(go, self.runner.root, self.configuration.environment, info, "", package)
+        gobuild.build(self.runner, plan, info)
+        if not self.door.alive():
+            self.door.build(self.runner, go)
+        self._binary = plan.output
+        return str(plan.output.relative_to(self.runner.root))
+
+    def package(self, info: BuildInfo) -> str:
+        """There is no image: the binary's hash is its identity."""
+        if self.runner.dry or self._binary is None:
+            return "(the binary)"
+        return "sha256:" + hashlib.sha256(self._binary.read_bytes()).hexdigest()
+
+    # --- State ---------------------------------------------------------------------------------
+
+    def live_slot(self) -> str:
+        """The slot that the front door sends requests to, if its process lives."""
+        active = self.door.active()
+        return active if active and self.processes.alive(active) else ""
+
+    def slots(self) -> list[SlotState]:
+        """Both slots: process, readiness, traffic."""
+        active = self.door.active()
+        return [self._slot_state(slot, self.processes.get(slot), active == slot) for slot in SLOTS]
+
+    def _slot_state(self, slot: str, process: Process | None, active: bool) -> SlotState:
+        if process is None:
+            return SlotState(slot, "empty")
+        if not process.alive:
+            return SlotState(slot, "stopped", release=process.release)
+        ready = fetch_json(f"http://{HOST}:{process.port}/readyz")[0] == 200
+        return SlotState(
+            slot,
+            "running",
+            health="healthy" if ready else "unhealthy",
+            traffic="UP" if active else "",
+            in_flight=self.door.in_flight(slot),
+            release=process.release,
+        )
+
+    # --- The steps of a deploy -----------------------------------------------------------------
+
+    def ship(self, release: Release, progress: Callable[[str], None]) -> str:
+        """The binary is here."""
+        return "built where it runs"
+
+    def keep(self, release: Release) -> None:
+        """Keep the release's binary and values."""
+        folder = self._release_folder(release.id)
+        if not self.runner.dry and self._binary:
+            private_folder(folder)
+            shutil.copy2(self._binary, folder / self.settings.service)
+            write_private(folder / "values.json", json.dumps(self._values(folder)))
+
+    def missing(self, release: Release) -> str:
+        """A release needs its folder."""
+        return "" if (self._release_folder(release.id) / "values.json").exists() else "its binary was removed"
+
+    def secret_changed(self, release: Release, name: str) -> bool:
+        """Compare with the file that the release has."""
+        kept = self._release_folder(release.id) / "secrets" / name
+        return not kept.exists() or kept.read_text(encoding="utf-8") != self.configuration[name]
+
+    def forget_all_but(self, releases: Sequence[Release]) -> None:
+        """Delete the folders of all other releases."""
+        kept = {release.id for release in releases}
+        for folder in self._release_folder("").glob("*"):
+            if folder.name not in kept:
+                shutil.rmtree(folder)
+
+    def renew_edge(self) -> None:
+        """Build the front door anew, then stop the one that runs; the slots go on."""
+        active = self.live_slot()
+        self.door.build(self.runner, require_go(self.runner))
+        self.runner.act("stop the front door", lambda: self.processes.stop(EDGE))
+        self.runner.act(f"start the front door at {self.url}", self.door.start)
+        if active:
+            self.runner.act(f"send requests to the {active} slot", lambda: self._switch(active))
+
+    def edge_outdated(self) -> bool:
+        """Compare with what it was built from."""
+        return self.door.alive() and self.door.outdated(self.runner.root)
+
+    def bring_up(self) -> None:
+        """Start the front door where it does not run."""
+        if self.runner.dry or not self.door.alive():
+            self.runner.act(f"start the front door at {self.url}", self._start_door)
+
+    def migrate(self, release: Release, slot: str) -> str:
+        """Run the migrations of the new binary."""
+        if self.settings.database == "none":
+            return "no database"
+        argv = self._command(release, "migrate")
+        if self.runner.dry:
+            self.runner.run(argv)
+            return ""
+        env = self.environment(release.id)
+        done = subprocess.run(argv, env=env, cwd=self.state, capture_output=True, text=True, timeout=600, check=False)
+        if done.returncode != 0:
+            raise migration_fault(done.returncode, (done.stderr or done.stdout).splitlines()[-12:])
+        return (done.stdout.strip().splitlines() or [""])[-1][:100]
+
+    def start(self, release: Release, slot: str) -> None:
+        """Start the release's process on a free port."""
+        self.runner.act(f"start {self.settings.service} in the {slot} slot", lambda: self._start(release, slot))
+
+    def interrupt(self) -> None:
+        """There is one host, and its wait is in the main thread."""
+
+    def wait_healthy(self, slot: str, timeout: float) -> str:
+        """Ask the process until it is ready; one that exits ends the wait at once."""
+        if self.runner.dry:
+            return ""
+        status: int = 0
+        answer: object = ""
+
+        def decided() -> bool:
+            nonlocal status, answer
+            process = self.processes.get(slot)
+            if process is None or not process.alive:
+                return True
+            status, answer = fetch_json(f"http://{HOST}:{process.port}/readyz", timeout=2)
+            return status == 200
+
+        wait_until(decided, timeout, PAUSE)
+        process = self.processes.get(slot)
+        if status != 200 or process is None:
+            raise self._unhealthy(slot, timeout, answer)
+        return f"process {process.pid}"
+
+    def slot_version(self, slot: str) -> tuple[int, Any]:
+        """Ask the slot's process."""
+        process = self.processes.get(slot)
+        return fetch_json(f"http://{HOST}:{process.port}/version") if process else (0, "no process")
+
+    def admit(self, slot: str, former: str) -> None:
+        """Send requests to the new slot from now on."""
+        self.runner.act(f"send requests to the {slot} slot", lambda: self._switch(slot))
+
+    def settle(self, slot: str, former: str) -> None:
+        """Nothing brings processes back."""
+
+    def serves(self, slot: str) -> bool:
+        """Whether the slot's process lives and the front door sends requests to it."""
+        return self.live_slot() == slot
+
+    def drain(self, slot: str, timeout: float) -> str:
+        """Wait until the front door counts no request in flight on the slot."""
+        if self.runner.dry or wait_until(lambda: not self.door.in_flight(slot), timeout, PAUSE):
+            return f"{slot} is idle"
+        return f"{self.door.in_flight(slot)} requests still under way after {timeout:.0f} s"
+
+    def retire(self, slot: str) -> None:
+        """Stop the slot's process; its binary and values are kept."""
+        self.runner.act(f"stop the {slot} slot", lambda: self.processes.stop(slot))
+
+    def withdraw(self, slot: str, former: str) -> None:
+        """Give the former slot its traffic back, and stop the new one."""
+        if self.door.alive():
+            self._switch(former)
+        self.processes.stop(slot)
+
+    # --- Beside a deploy -----------------------------------------------------------------------
+
+    def take_down(self, data: bool) -> None:
+        """Stop both slots and the front door; with `data`, delete everything that is kept as well."""
+        for name in (*SLOTS, EDGE):
+            self.processes.stop(name)
+        if data:
+            shutil.rmtree(self.state)
+
+    def live_environment(self) -> dict[str, str]:
+        """The whole environment of the process that serves."""
+        process = self.processes.get(self.live_slot())
+        return self.environment(process.release) if process else {}
+
+    def environment(self, release: str) -> dict[str, str]:
+        """The whole environment of a release's process."""
+        values = json.loads((self._release_folder(release) / "values.json").read_text(encoding="utf-8"))
+        return clean_environment({str(name): str(value) for name, value in values.items()})
+
+    # --- Pieces --------------------------------------------------------------------------------
+
+    def _values(self, folder: Path) -> dict[str, str]:
+        values = dict(self.configuration.service_values())
+        for name, text in self.configuration.secret_values().items():
+            write_private(folder / "secrets" / name, text)
+            values[f"{name}_FILE"] = str(folder / "secrets" / name)
+        return values
+
+    def _command(self, release: Release, command: str) -> list[str]:
+        return [str(self._release_folder(release.id) / self.settings.service), command]
+
+    def _start_door(self) -> None:
+        if not self.door.binary.exists():
+            self.door.build(self.runner, require_go(self.runner))
+        self.door.start()
+
+    def _start(self, release: Release, slot: str) -> None:
+        self.processes.stop(slot)
+        port = free_port()
+        own = {"HTTP_PORT": str(port), "ADMIN_PORT": "0", "LISTEN_HOST": HOST, "DRAIN_LEAD": DRAIN_LEAD}
+        env = {**self.environment(release.id), **own}
+        self.processes.spawn(slot, self._command(release, "serve"), env, port, release.id)
+
+    def _switch(self, active: str) -> None:
+        found = {slot: self.processes.get(slot) for slot in SLOTS}
+        self.door.switch(active, {slot: f"{HOST}:{process.port}" for slot, process in found.items() if process})
+
+    def _unhealthy(self, slot: str, timeout: float, answer: object) -> DeployFault:
+        lines = self.processes.last_lines(slot)
+        if self.processes.alive(slot):
+            lines.insert(0, f"last probe: {json.dumps(answer)[:300]}")
+            return DeployFault(f"the {slot} slot was not healthy within {timeout:.0f} s", details=lines)
+        code = self.processes.exit_code(slot)
+        known = "" if code is None else f" (exit code {code})"
+        return DeployFault(f"the {slot} slot exited at its start{known}", details=lines)
+
+    def _release_folder(self, release: str) -> Path:
+        return self.state / "kept" / release
