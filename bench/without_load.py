@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from statistics import median
 from typing import Any
 
-from service_tasks.engine.deploy.target import fetch_json
+from service_tasks.engine.core.network import fetch_json
 
 from .engine import changed_layers
 from .measure import rounded, said_last

@@ -7,7 +7,8 @@ from collections.abc import Iterable
 import pytest
 
 from service_tasks.engine.core.errors import DeployFault
-from service_tasks.engine.edge.runtime_api import Edge, Traffic, other, parse_statistics
+from service_tasks.engine.core.slots import other
+from service_tasks.engine.edge.runtime_api import Edge, Traffic, parse_statistics
 
 # As HAProxy 3.2 answers to `show stat app 4 -1`, with the columns of its release shortened at the right end.
 STATISTICS = """\

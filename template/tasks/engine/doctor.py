@@ -12,8 +12,8 @@ from .build.toolchain import find_go, go_release, wanted_release
 from .config.configuration import Environments
 from .config.settings import Environment, Settings
 from .core.errors import Fault
+from .core.network import fetch_json, require_free_port
 from .core.runner import Runner
-from .deploy.target import fetch_json, require_free_port
 from .docker.preflight import MINIMUM_COMPOSE
 
 FREE_BYTES = 2 * 1024**3

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..config.settings import Environment, parse_platform
+from ..core.disk import FREE_SPACE, NO_SPACE
 from ..core.errors import BuildFault, MissingFault
 from ..core.runner import Runner, clean_environment
-from ..docker.engine import FREE_SPACE, NO_SPACE
 from .source import BuildInfo
 
 RUNTIMES = {

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from ..core.disk import FREE_SPACE, NO_SPACE
 from ..core.errors import BuildFault, DeployFault, Fault, MissingFault, UsageFault
-from ..docker.engine import FREE_SPACE, NO_SPACE, engine_is_gone, refusal
+from ..docker.engine import engine_is_gone, refusal
 from .releases import Deployment
 
 BEFORE_SWITCH = (UsageFault, MissingFault, BuildFault)

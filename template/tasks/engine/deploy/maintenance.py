@@ -7,10 +7,11 @@ door looks for a file.
 from __future__ import annotations
 
 from ..core.errors import DeployFault
+from ..core.network import fetch_json
 from ..docker.relay import HELD
 from ..docker.target import DockerTarget
 from ..process.target import ProcessTarget
-from .target import Target, fetch_json
+from .target import Target
 
 MAP = "/var/lib/edge/maintenance.map"
 TITLE = "Maintenance"

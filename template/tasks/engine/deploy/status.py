@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from ..core.network import fetch_json
 from .maintenance import is_on
-from .target import Target, deployment_in, fetch_json
+from .target import Target, deployment_in
 
 STATES = ("serving", "degraded", "down", "absent")
 """From the best to the worst."""

@@ -12,9 +12,9 @@ from dataclasses import dataclass, field, replace
 from ..core.console import Console
 from ..core.errors import DeployFault, Fault, LockedFault
 from ..core.interruption import undisturbed
+from ..core.slots import SLOTS, other
 from ..core.waiting import wait_until
 from ..docker.engine import engine_is_gone, refusal
-from ..edge.runtime_api import SLOTS, other
 from .failures import UnfinishedFault, explained, gone, unfinished
 from .lock import Lease
 from .releases import BEGUN, DONE, FAILED, KEPT, Deployment, Release, good, new_deployment, now

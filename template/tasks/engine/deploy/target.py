@@ -3,21 +3,16 @@
 from __future__ import annotations
 
 import json
-import socket
-import urllib.error
-import urllib.request
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 from ..build.source import BuildInfo
-from ..core.errors import DeployFault, MissingFault
+from ..core.errors import DeployFault
+from ..core.network import fetch_json
 from .lock import Lease
 from .releases import Deployment, Release, ReleaseStore, last_of
-
-PROBE = {"X-Copier-Gin-Probe": "tasks"}
-"""With this header the front door answers probes and /version during maintenance too."""
 
 
 @dataclass(frozen=True)
@@ -140,19 +135,6 @@ def deployment_in(target: Target, slot: str) -> Deployment | None:
     return last_of(target.releases.read(), release)
 
 
-def fetch_json(url: str, timeout: float = 5) -> tuple[int, Any]:
-    """The status and JSON document that a GET answers with; status 0 and the reason where there is no answer."""
-    request = urllib.request.Request(url, headers={"Connection": "close", **PROBE})
-    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-    try:
-        with opener.open(request, timeout=timeout) as answer:
-            return int(answer.status), parse_json(answer.read())
-    except urllib.error.HTTPError as error:
-        return error.code, parse_json(error.read())
-    except (OSError, ValueError) as error:
-        return 0, str(getattr(error, "reason", error))
-
-
 def fetch_version(target: Target) -> tuple[int, Any]:
     """The status and document of /version through the front door."""
     return fetch_json(f"{target.probe_url}/version")
@@ -185,35 +167,3 @@ def migration_fault(status: int, words: Sequence[str]) -> DeployFault:
         return DeployFault("the service refuses its configuration", where="migrate", details=words, remedy=remedy)
     remedy = "mend the migration, or the database that it names"
     return DeployFault("the migrations failed", where=f"exit code {status}", details=words, remedy=remedy)
-
-
-def free_port() -> int:
-    """A port of this machine that nothing listens to just now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-def require_free_port(host: str, port: int, variable: str) -> None:
-    """MissingFault where something else listens on the port already."""
-    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((host, port))
-        except PermissionError:
-            return
-        except OSError as error:
-            raise MissingFault(
-                f"port {port} is taken by another program",
-                where=f"{variable}={port}",
-                details=[str(error)],
-                remedy=f"stop that program (ss -ltnp shows it), or set another {variable} in .env.<env>.local",
-            ) from error
-
-
-def parse_json(data: bytes) -> Any:
-    """The document in an answer's body; the beginning of the text where it is none."""
-    try:
-        return json.loads(data)
-    except ValueError:
-        return data.decode(errors="replace")[:300]

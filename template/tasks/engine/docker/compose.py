@@ -19,8 +19,8 @@ from ..config.configuration import GENERATED, Configuration
 from ..config.settings import Settings
 from ..core.paths import write_private
 from ..core.runner import clean_environment
+from ..core.slots import SLOTS
 from ..edge.definition import EDGE, edge_fingerprint
-from ..edge.runtime_api import SLOTS
 from .kept_releases import SECRETS
 
 BASE_FILE = "docker-compose.yml"

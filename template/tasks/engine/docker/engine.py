@@ -25,8 +25,6 @@ EMPTY_IMAGE = "copier-gin-empty"
 EMPTY_ARCHIVE = bytes(1024)
 EXEC_SECONDS = 30
 """For a command in a container: they are all short."""
-NO_SPACE = "no space left on device"
-FREE_SPACE = "free some with docker builder prune and docker image prune, or give the engine a larger disk"
 START_DOCKER = "start Docker, or set DOCKER_HOST or docker context; doctor checks the rest"
 
 

@@ -18,7 +18,7 @@ from pathlib import Path
 
 from ..config.settings import Host
 from ..core.errors import Fault, MissingFault
-from ..deploy.target import free_port
+from ..core.network import free_port
 
 CONNECT_SECONDS = 10
 OPTIONS = (

@@ -7,10 +7,10 @@ import shutil
 from pathlib import Path
 
 from ..config.configuration import GENERATED
+from ..core.disk import FREE_SPACE
 from ..core.errors import MissingFault, UsageFault
-from ..deploy.target import require_free_port
+from ..core.network import require_free_port
 from .compose import ComposeProject
-from .engine import FREE_SPACE
 from .place import Place
 from .stack import RENEW_EDGE, Stack
 

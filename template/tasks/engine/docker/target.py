@@ -13,12 +13,14 @@ from ..build import gobuild, image
 from ..build.source import BuildInfo
 from ..build.toolchain import find_go
 from ..core.errors import DeployFault
+from ..core.network import parse_json
 from ..core.runner import Runner
+from ..core.slots import SLOTS
 from ..deploy.lock import LOOK, Lease
 from ..deploy.releases import Release, ReleaseStore, good
-from ..deploy.target import SlotState, Target, migration_fault, parse_json
+from ..deploy.target import SlotState, Target, migration_fault
 from ..edge.definition import EDGE
-from ..edge.runtime_api import SLOTS, Edge
+from ..edge.runtime_api import Edge
 from .compose import ComposeProject
 from .engine import Engine
 from .health import HealthWatch, fault_of

@@ -8,9 +8,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from ..core.errors import DeployFault
+from ..core.slots import SLOTS
 from ..core.waiting import wait_until
 
-SLOTS = ("blue", "green")
 RUNTIME_API = ("127.0.0.1", 9999)
 """Where it listens inside its container."""
 
@@ -29,11 +29,6 @@ class Traffic:
     def serving(self) -> bool:
         """Whether new requests go to it."""
         return self.state.startswith("UP")
-
-
-def other(slot: str) -> str:
-    """The slot that is not `slot`; the first one where nothing is live yet."""
-    return SLOTS[1] if slot == SLOTS[0] else SLOTS[0]
 
 
 class Edge:

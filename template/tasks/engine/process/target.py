@@ -17,14 +17,15 @@ from ..build.toolchain import main_package, require_go
 from ..config.configuration import Configuration
 from ..config.settings import Settings
 from ..core.errors import DeployFault
+from ..core.network import fetch_json, free_port, require_free_port
 from ..core.paths import private_folder, write_private
 from ..core.processes import PAUSE, Process, Processes
 from ..core.runner import Runner, clean_environment
+from ..core.slots import SLOTS
 from ..core.waiting import wait_until
 from ..deploy.lock import Lease, file_lock
 from ..deploy.releases import Release, ReleaseStore
-from ..deploy.target import SlotState, Target, fetch_json, free_port, migration_fault, require_free_port
-from ..edge.runtime_api import SLOTS
+from ..deploy.target import SlotState, Target, migration_fault
 from .front_door import NAME as EDGE
 from .front_door import FrontDoor
 from .releases import FileReleases
