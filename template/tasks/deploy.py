@@ -23,8 +23,7 @@ from .engine.deploy.plan import Plan, plan_deploy, plan_rollback
 from .engine.deploy.status import probe_front_door, read_status
 from .engine.deploy.switching import Switcher, Timeouts
 from .engine.deploy.target import Target, deployment_in
-from .engine.docker.target import DockerTarget
-from .engine.targets import described, front_doors, locked, make_target, make_targets
+from .engine.targets import described, front_doors, locked, make_targets
 from .env import counted, report
 from .locking import LOCK_WAIT, parse_wait
 
@@ -61,12 +60,13 @@ def deploy(
     """Build, start beside the running release, wait until healthy, switch, and keep the former release."""
     s = session(c, env, json)
     timeouts, wait = _timeouts(s, timeout), parse_wait(lock_wait)
-    configuration = checked_configuration(s, set_ or (), make_password=not plan)
+    configuration = checked_configuration(s, set_ or ())
     info = read_build_info(s.runner, s.settings.service, env)
     if plan:
         _tell_plans(_deploy_plans(s, configuration, info, edge), json)
         return
     targets = make_targets(s.runner, s.settings, configuration)
+    configuration = with_password(s, targets, configuration, set_ or ())
     _let_hear(s, targets[0], events)
     with locked(targets, f"deploy --env={env}", wait, s.console.note) as leases:
         s.console.title(f"Deploying {s.settings.service} {info.version} to {env} ({described(targets)})")
@@ -165,7 +165,7 @@ def health(c: Context, env: str = "dev", json: bool = False) -> None:
         leave(5, f"error: {s.settings.service} in {env} is not healthy\n  what to do: status and logs show more")
 
 
-def checked_configuration(s: Session, sets: Sequence[str] = (), make_password: bool = True) -> Configuration:
+def checked_configuration(s: Session, sets: Sequence[str] = ()) -> Configuration:
     """The configuration, after the check that every deploy begins with; UsageFault with the whole report."""
     findings = s.environments.check(s.environment, sets)
     if findings:
@@ -174,12 +174,22 @@ def checked_configuration(s: Session, sets: Sequence[str] = (), make_password: b
             f"the configuration of {s.environment.name} has {counted(findings)}; nothing was changed",
             remedy=f"mend what the table names; env.check --env={s.environment.name} shows it again",
         )
-    configuration = s.environments.configuration(s.environment, sets)
-    if not make_password or not _needs_password(s, configuration):
+    return s.environments.configuration(s.environment, sets)
+
+
+def with_password(
+    s: Session, targets: Sequence[Target], configuration: Configuration, sets: Sequence[str] = ()
+) -> Configuration:
+    """The configuration, with a password for a database that is about to be made where nobody has chosen one."""
+    unset = GENERATED in configuration.schema.variables and not configuration[GENERATED]
+    if s.runner.dry or not unset or not targets[0].needs_password():
         return configuration
     path = s.environments.generate_password(s.environment.name)
     s.console.note(f"made a password for the database of {s.environment.name}: {GENERATED} in {path.name}")
-    return s.environments.configuration(s.environment, sets)
+    configuration = s.environments.configuration(s.environment, sets)
+    for target in targets:
+        target.configure(configuration)
+    return configuration
 
 
 def start_again(s: Session, targets: Sequence[Target]) -> Result | None:
@@ -247,18 +257,6 @@ def _tell_plans(plans: Sequence[Plan], json: bool) -> None:
         return
     for plan in plans:
         table(("plan", "nothing is changed"), plan.rows())
-
-
-def _needs_password(s: Session, configuration: Configuration) -> bool:
-    """Whether the stack's own database is about to be made, and nobody has chosen its password."""
-    if s.environment.target != "docker" or GENERATED not in configuration.schema.variables or s.runner.dry:
-        return False
-    if configuration[GENERATED]:
-        return False
-    target = make_target(s.runner, s.settings, configuration)
-    if not isinstance(target, DockerTarget) or not target.project.own_database:
-        return False
-    return not target.stack.engine.volume_exists(f"{target.project.name}_database")
 
 
 def _timeouts(s: Session, healthy: str) -> Timeouts:

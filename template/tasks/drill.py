@@ -14,7 +14,6 @@ from .engine.core.console import print_json, table
 from .engine.core.errors import DeployFault, UsageFault
 from .engine.deploy.status import read_status
 from .engine.deploy.target import Target
-from .engine.docker.target import DockerTarget
 from .engine.drill import drills
 from .engine.targets import locked, make_target
 
@@ -56,8 +55,9 @@ def _drill(c: Context, name: str, env: str, seconds: str, connections: str, yes:
     s = session(c, env, json)
     drills.allow(s.environment, f"drill.{name}", yes)
     wanted = drills.Wanted(name, parse_seconds("--seconds", seconds), _count(connections), s.settings.rto_seconds)
-    target = make_target(s.runner, s.settings, s.environments.configuration(s.environment))
-    assert isinstance(target, DockerTarget)
+    configuration = s.environments.configuration(s.environment)
+    target = make_target(s.runner, s.settings, configuration)
+    target.victim(name)
     if name == "redeploy":
         _require_same_version(s, target)
     if s.runner.dry:
@@ -65,7 +65,7 @@ def _drill(c: Context, name: str, env: str, seconds: str, connections: str, yes:
         return
     with _lock(s, name, target):
         s.console.title(f"Drilling {s.settings.service} in {env}: {name}")
-        report = drills.run(target, s.settings, wanted, s.console)
+        report = drills.run(target, s.settings, wanted, s.console, configuration["LOG_LEVEL"])
     if json:
         print_json(vars(report))
     else:

@@ -3,28 +3,25 @@
 from __future__ import annotations
 
 import sys
-from functools import partial
 
 from invoke.context import Context
 
 from .cli import ENV, HOST, Session, leave, remainder, service_task, session
-from .deploy import checked_configuration, deploy, start_again, tell
+from .deploy import checked_configuration, deploy, start_again, tell, with_password
 from .engine.build import watch
 from .engine.core.errors import DeployFault, UsageFault
 from .engine.deploy.target import Target
-from .engine.docker.target import DockerTarget
-from .engine.process.target import ProcessTarget
 from .engine.targets import locked, make_target, make_targets
 from .locking import LOCK_WAIT, parse_wait
-
-CLEAR_LINE = "\x1b[2K"
 
 
 @service_task(help=ENV)
 def up(c: Context, env: str = "dev") -> None:
     """Bring an environment up: start what stands still, or deploy where nothing ever served."""
     s = session(c, env)
-    targets = make_targets(s.runner, s.settings, checked_configuration(s))
+    configuration = checked_configuration(s)
+    targets = make_targets(s.runner, s.settings, configuration)
+    with_password(s, targets, configuration)
     if all(target.live_slot() for target in targets):
         with locked(targets, f"up --env={env}", 0, s.console.note):
             for target in targets:
@@ -56,10 +53,7 @@ def down(c: Context, env: str = "dev", volumes: bool = False, yes: bool = False,
     targets = make_targets(s.runner, s.settings, s.environments.configuration(s.environment))
     with locked(targets, f"down --env={env}", wait, s.console.note):
         for target in targets:
-            if isinstance(target, ProcessTarget):
-                s.runner.act(f"stop the processes of {env}", partial(target.take_down, volumes))
-            elif isinstance(target, DockerTarget):
-                target.stack.take_down(volumes)
+            target.take_down(volumes)
     print(f"{s.settings.service} is down in {env}" + (", its data is deleted" if volumes else ", its data is kept"))
 
 
@@ -71,25 +65,7 @@ def logs(c: Context, env: str = "dev", host: str = "", follow: bool = False, lin
     s = session(c, env)
     if not lines.isdigit():
         raise UsageFault(f'--lines "{lines}" is not a number', remedy="as in --lines=500")
-    target = _target(s, host)
-    if isinstance(target, DockerTarget):
-        options = ["--tail", lines, *(["--follow"] if follow else [])]
-        words = ("--profile", "*", "logs", *options, "app-blue", "app-green")
-        if follow or sys.stdout.isatty():
-            leave(target.stack.compose_on_terminal(*words))
-        done = target.stack.compose(*words)
-        # Compose clears the line before each one, for whatever reads it.
-        print(done.stdout.replace(CLEAR_LINE, ""), end="")
-        leave(done.status, "\n".join(done.tail()) if done.status else "")
-    elif isinstance(target, ProcessTarget):
-        files = [
-            str(target.processes.log_file(slot))
-            for slot in ("blue", "green")
-            if target.processes.log_file(slot).exists()
-        ]
-        if not files:
-            raise DeployFault(f"{s.settings.service} never ran in {env}", remedy=f"deploy --env={env}")
-        leave(s.runner.stream(["tail", "-n", lines, *(["-F"] if follow else []), *files]))
+    leave(_target(s, host).show_logs(lines, follow))
 
 
 @service_task(name="exec", help={**ENV, **HOST, "service": "the service of the stack (default: the slot that serves)"})
@@ -100,14 +76,9 @@ def exec_(c: Context, env: str = "dev", service: str = "", host: str = "") -> No
     if not command:
         raise UsageFault("there is no command", remedy="put it after two hyphens, as in exec -- /app version")
     target = _target(s, host)
-    live = target.live_slot()
-    if not live and not service:
+    if not service and not target.live_slot():
         raise DeployFault(f"no release serves in {env}", remedy=f"deploy --env={env}")
-    if isinstance(target, DockerTarget):
-        terminal = [] if sys.stdin.isatty() else ["--no-TTY"]
-        leave(target.stack.compose_on_terminal("--profile", "*", "exec", *terminal, service or f"app-{live}", *command))
-    elif isinstance(target, ProcessTarget):
-        leave(s.runner.stream(command, env=target.live_environment()))
+    leave(target.execute(service, command))
 
 
 @service_task(help=ENV)
@@ -115,13 +86,13 @@ def dev(c: Context, env: str = "dev") -> None:
     """Run the service in the foreground, built again whenever a source file changes."""
     s = session(c, env)
     configuration = checked_configuration(s)
+    target = make_target(s.runner, s.settings, configuration) if s.settings.database == "postgres" else None
+    configuration = with_password(s, [target], configuration) if target else configuration
     quick = {"HTTP_PORT": configuration["HTTP_PORT"], "DRAIN_LEAD": "0s"}
     values = {**quick, **configuration.service_values(), **configuration.secret_values()}
-    if s.environment.target == "docker" and s.settings.database == "postgres":
-        target = make_target(s.runner, s.settings, configuration)
-        assert isinstance(target, DockerTarget)
+    if target:
         with s.console.step("database"):
-            values["DATABASE_URL"] = target.stack.database_url_for_host(values["DATABASE_URL"])
+            values["DATABASE_URL"] = target.database_from_here(values["DATABASE_URL"])
     watch.run(s.runner, s.settings, s.environment, values, s.console)
 
 

@@ -9,7 +9,7 @@ from invoke.context import Context
 from .cli import ENV, JSON, service_task, session
 from .engine.core.console import print_json
 from .engine.core.errors import UsageFault
-from .engine.deploy import maintenance as engine
+from .engine.deploy.maintenance import switch
 from .engine.targets import locked, make_targets
 from .locking import LOCK_WAIT, parse_wait
 
@@ -27,9 +27,9 @@ def maintenance(
         words = f"maintenance --{'on' if on else 'off'} --env={env}"
         with locked(targets, words, parse_wait(lock_wait), s.console.note, borrow=True):
             for target in targets:
-                wanted = partial(engine.switch, target, on)
+                wanted = partial(switch, target, on)
                 s.runner.act(f"turn maintenance {'on' if on else 'off'} at {target.url}", wanted)
-    now = {target.url: engine.is_on(target) for target in targets}
+    now = {target.url: target.in_maintenance() for target in targets}
     if json:
         first = {"url": targets[0].url, "maintenance": all(now.values())}
         hosts = [{"host": each.host, "url": each.url, "maintenance": now[each.url]} for each in targets if each.host]

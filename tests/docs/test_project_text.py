@@ -125,22 +125,6 @@ def test_every_variable_is_explained() -> None:
             assert before.startswith("#"), line
 
 
-def lines_of_code(source: str) -> int:
-    """The lines of a program without blank ones, comments and docstrings."""
-    tree = ast.parse(source)
-    documented = (ast.Module, ast.ClassDef, ast.FunctionDef)
-    texts = [node.body[0] for node in ast.walk(tree) if isinstance(node, documented) and ast.get_docstring(node)]
-    docstrings = {line for text in texts for line in range(text.lineno, (text.end_lineno or 0) + 1)}
-    numbered = enumerate(source.splitlines(), 1)
-    return sum(1 for n, line in numbered if n not in docstrings and line.strip() and not line.strip().startswith("#"))
-
-
-def test_the_bundled_tasks_stay_small() -> None:
-    sources = [path.read_text() for path in (ROOT / "template" / "tasks").rglob("*.py")]
-
-    assert sum(map(lines_of_code, sources)) < 6600
-
-
 @pytest.mark.parametrize("name", ["template/tasks/requirements.txt", "requirements.txt"])
 def test_every_pinned_package_has_its_hashes(name: str) -> None:
     pinned = re.findall(r"^[a-z][\w.-]*==\S+.*?(?=^\S|\Z)", (ROOT / name).read_text(), re.MULTILINE | re.DOTALL)

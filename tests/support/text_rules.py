@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -39,3 +40,13 @@ def matches(pattern: re.Pattern[str], root: Path, names: Iterable[str]) -> list[
             if match := pattern.search(line):
                 found.append(f"{name}:{number}: {match[0]}")
     return found
+
+
+def lines_of_code(source: str) -> int:
+    """The lines of a program without blank ones, comments and docstrings."""
+    tree = ast.parse(source)
+    documented = (ast.Module, ast.ClassDef, ast.FunctionDef)
+    texts = [node.body[0] for node in ast.walk(tree) if isinstance(node, documented) and ast.get_docstring(node)]
+    docstrings = {line for text in texts for line in range(text.lineno, (text.end_lineno or 0) + 1)}
+    numbered = enumerate(source.splitlines(), 1)
+    return sum(1 for n, line in numbered if n not in docstrings and line.strip() and not line.strip().startswith("#"))

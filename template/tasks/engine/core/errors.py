@@ -49,6 +49,14 @@ class MissingFault(Fault):
     code = 3
 
 
+class EngineGoneFault(MissingFault):
+    """The engine that releases run on, or the way to it, has ended; `details` are its last words."""
+
+    def __init__(self, details: Sequence[str]) -> None:
+        remedy = "see that it runs and can be reached, and deploy again: that converges from whatever it finds"
+        super().__init__("the engine does not answer any more", details=details, remedy=remedy)
+
+
 class BuildFault(Fault):
     """The binary or the image could not be built."""
 

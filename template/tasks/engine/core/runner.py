@@ -57,13 +57,22 @@ class Runner:
             return Outcome(0, "", "")
         return self._run(argv, env, timeout)
 
-    def stream(self, argv: Sequence[str], env: Mapping[str, str] | None = None) -> int:
-        """Run a command on the user's own terminal and give its exit status."""
+    def stream(self, argv: Sequence[str], env: Mapping[str, str] | None = None, without: bytes = b"") -> int:
+        """Run a command on the user's own terminal and give its exit status.
+
+        Where its output goes elsewhere, `without` is left out of it.
+        """
         if self.dry:
             self._show(shlex.join(argv))
             return 0
         try:
-            return subprocess.run(argv, cwd=self.root, env=env, check=False).returncode
+            if not without or sys.stdout.isatty():
+                return subprocess.run(argv, cwd=self.root, env=env, check=False).returncode
+            with subprocess.Popen(argv, cwd=self.root, env=env, stdout=subprocess.PIPE) as process:
+                for line in process.stdout or ():
+                    sys.stdout.buffer.write(line.replace(without, b""))
+                    sys.stdout.buffer.flush()
+            return process.returncode
         except FileNotFoundError as error:
             raise _not_found(argv) from error
 

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from ..core.disk import FREE_SPACE, NO_SPACE
-from ..core.errors import BuildFault, DeployFault, Fault, MissingFault, UsageFault
-from ..docker.engine import engine_is_gone, refusal
+from ..core.errors import BuildFault, DeployFault, EngineGoneFault, Fault, MissingFault, UsageFault
 from .releases import Deployment
 
 BEFORE_SWITCH = (UsageFault, MissingFault, BuildFault)
-REACH = "see that it runs and can be reached, and deploy again: that converges from whatever it finds"
 
 
 class UnfinishedFault(Fault):
@@ -34,22 +32,20 @@ def explained(error: BaseException, undone: str, environment: str) -> Fault:
 
 
 def _as_fault(error: BaseException, undone: str, remedy: str) -> Fault:
-    from docker.errors import DockerException
-
     if isinstance(error, KeyboardInterrupt):
         return DeployFault("the deploy was interrupted", where=undone, remedy="deploy again when you are ready")
-    if NO_SPACE in f"{error} {refusal(error)}":
+    if NO_SPACE in told(error):
         remedy = FREE_SPACE
     if isinstance(error, Fault):
-        kind = type(error) if isinstance(error, BEFORE_SWITCH) else DeployFault
+        kind = next((kind for kind in BEFORE_SWITCH if isinstance(error, kind)), DeployFault)
         where = f"{error.where}; {undone}" if error.where else undone
         return kind(error.what, where=where, remedy=error.remedy or remedy, details=error.details)
-    if engine_is_gone(error):
-        details = str(error).splitlines()[-3:]
-        return MissingFault("the engine does not answer any more", where=undone, details=details, remedy=REACH)
-    if isinstance(error, DockerException):
-        return DeployFault("the engine refuses a step", where=undone, details=[refusal(error)], remedy=remedy)
     return DeployFault(f"{type(error).__name__}: {error}", where=undone, remedy=remedy)
+
+
+def told(error: BaseException) -> str:
+    """What an error says, with its details."""
+    return " ".join([error.what, *error.details]) if isinstance(error, Fault) else str(error)
 
 
 def gone(host: str, error: BaseException) -> Fault:
@@ -57,8 +53,8 @@ def gone(host: str, error: BaseException) -> Fault:
     fault = MissingFault(
         f"{host or 'the engine'} does not answer any more",
         where="the former release serves there, or the new one does: status tells which, once it answers again",
-        details=str(getattr(error, "what", error)).splitlines()[-3:],
-        remedy=REACH,
+        details=error.details if isinstance(error, EngineGoneFault) else told(error).splitlines()[-3:],
+        remedy=EngineGoneFault([]).remedy,
     )
     fault.settled = True
     return fault
@@ -66,7 +62,7 @@ def gone(host: str, error: BaseException) -> Fault:
 
 def unfinished(error: BaseException, host: str, deployment: Deployment, slot: str) -> Fault:
     """What went wrong once the new release served; `slot` is what it left behind."""
-    if engine_is_gone(error):
+    if isinstance(error, EngineGoneFault):
         return gone(host, error)
     reason = "interrupted" if isinstance(error, KeyboardInterrupt) else str(getattr(error, "what", error))
     return UnfinishedFault(deployment, reason, slot)

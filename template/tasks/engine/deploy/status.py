@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from typing import Any
 
 from ..core.network import fetch_json
-from .maintenance import is_on
 from .target import Target, deployment_in
 
 STATES = ("serving", "degraded", "down", "absent")
@@ -47,7 +46,7 @@ def _of(target: Target, service: str, env: str) -> dict[str, Any]:
         "target": target.name,
         "state": _state(target, live, any(state.state == "running" for state in slots), bool(target.releases.read())),
         "url": target.url,
-        "maintenance": is_on(target),
+        "maintenance": target.in_maintenance(),
         "release": deployment.summary() if deployment else None,
         "slots": [state.document() for state in slots],
     }

@@ -10,12 +10,11 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 
 from ..core.console import Console
-from ..core.errors import DeployFault, Fault, LockedFault
+from ..core.errors import DeployFault, EngineGoneFault, Fault, LockedFault
 from ..core.interruption import undisturbed
 from ..core.slots import SLOTS, other
 from ..core.waiting import wait_until
-from ..docker.engine import engine_is_gone, refusal
-from .failures import UnfinishedFault, explained, gone, unfinished
+from .failures import UnfinishedFault, explained, gone, told, unfinished
 from .lock import Lease
 from .releases import BEGUN, DONE, FAILED, KEPT, Deployment, Release, good, new_deployment, now
 from .rollback import release_to_return_to
@@ -269,11 +268,9 @@ class Switcher:
             lost.settled = True
             return lost
         except Exception as failure:
-            if engine_is_gone(failure):
+            if isinstance(failure, EngineGoneFault):
                 return gone(self.target.host, error)
-            undone = (
-                f"the {attempt.slot} slot could not be withdrawn ({refusal(failure)}); the next deploy starts it anew"
-            )
+            undone = f"the {attempt.slot} slot could not be withdrawn ({told(failure)}); the next deploy starts it anew"
         fault = explained(error, undone, self.target.environment_name)
         with suppress(Exception):
             seconds = dict(self.console.seconds)

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from ..build.source import BuildInfo
+from ..config.configuration import Configuration
 from ..core.errors import DeployFault
 from ..core.network import fetch_json
 from .lock import Lease
@@ -127,6 +128,44 @@ class Target(Protocol):
 
     def withdraw(self, slot: str, former: str) -> None:
         """Undo: the former slot serves, the new one gets no traffic and is stopped."""
+
+    # --- Beside a deploy -----------------------------------------------------------------------
+
+    def needs_password(self) -> bool:
+        """Whether a database of the stack's own is about to be made, so that somebody has to choose its password."""
+
+    def configure(self, configuration: Configuration) -> None:
+        """Go on with another configuration of the same environment."""
+
+    def take_down(self, data: bool) -> None:
+        """Stop and remove everything that runs; with `data`, delete everything that is kept as well."""
+
+    def door_runs(self) -> bool:
+        """Whether there is a front door that can be told something."""
+
+    def in_maintenance(self) -> bool:
+        """Whether the front door answers every request with the maintenance page; False where it does not run."""
+
+    def set_maintenance(self, on: bool) -> None:
+        """Turn the maintenance page on or off, now and after a restart of the front door."""
+
+    def show_logs(self, lines: str, follow: bool) -> int:
+        """Print the last lines of both slots on the terminal, and what comes; gives an exit status."""
+
+    def execute(self, service: str, command: Sequence[str]) -> int:
+        """Run a command where a service of the stack runs, by default what serves; gives its exit status."""
+
+    def database_from_here(self, url: str) -> str:
+        """Bring the database up, and give its URL as this machine reaches it."""
+
+    def victim(self, drill: str) -> str:
+        """The name of what a drill breaks; UsageFault where the target, or its stack, knows no such drill."""
+
+    def fault(self, drill: str) -> AbstractContextManager[Callable[[float], None]]:
+        """A drill's fault for as many seconds as it is called with, as holder of the lock.
+
+        Nobody else works on its victim meanwhile; in the end everything is taken back.
+        """
 
 
 def deployment_in(target: Target, slot: str) -> Deployment | None:

@@ -165,24 +165,6 @@ class Engine:
             return {member.name.rpartition("/")[2]: _text(archive, member) for member in members}
 
 
-def engine_is_gone(error: BaseException) -> bool:
-    """Whether an error says that the engine, or the way to it, has ended: an answer that says no is none of them."""
-    from requests.exceptions import RequestException
-    from urllib3.exceptions import HTTPError
-
-    from docker.errors import APIError
-
-    return isinstance(error, (RequestException, HTTPError)) and not isinstance(error, APIError)
-
-
-def refusal(error: BaseException) -> str:
-    """What an engine says where it refuses, without the address that it was asked at; else what the error says."""
-    from docker.errors import APIError
-
-    told = error.explanation if isinstance(error, APIError) else ""
-    return str(told or error)
-
-
 def default_endpoint() -> str:
     """Where the docker command finds its engine: DOCKER_HOST, or the current context."""
     host = os.environ.get("DOCKER_HOST")

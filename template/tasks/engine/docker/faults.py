@@ -5,20 +5,19 @@ They go through the engine's API alone, so that they work wherever the engine is
 
 from __future__ import annotations
 
-import signal
-import subprocess
-import sys
-import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from pathlib import Path
+from functools import partial
 from typing import TYPE_CHECKING
 
-from ..core.errors import DeployFault
-from ..core.interruption import terminated_like_interrupted, undisturbed
+from ..core.errors import DeployFault, UsageFault
+from ..core.interruption import undisturbed
+from ..core.waiting import let_pass
 from .engine import PROJECT_LABEL
+from .errors import faults_told
 from .fence import Claim, Fence
+from .stack import Stack
 
 if TYPE_CHECKING:
     from docker.models.containers import Container
@@ -80,7 +79,7 @@ def freeze(claim: Claim, seconds: float) -> None:
     """Freeze all processes of a container for some seconds."""
     with taken_back(claim):
         claim.pause()
-        wait(seconds)
+        let_pass(seconds)
 
 
 def slow_down(claim: Claim, seconds: float) -> None:
@@ -88,44 +87,28 @@ def slow_down(claim: Claim, seconds: float) -> None:
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
         freeze(claim, TURN)
-        wait(TURN)
-
-
-def redeploy(root: Path, env: str, setting: str) -> None:
-    """Deploy with NAME=VALUE, and return: what serves in the end is what served before."""
-    deploy = _task(root, "deploy", f"--env={env}", "--set", setting)
-    status = None
-    try:
-        status = deploy.wait()
-    finally:
-        with undisturbed():
-            if status is None:
-                deploy.send_signal(signal.SIGINT)
-            deployed = deploy.wait() == 0
-            returned = deployed and _task(root, "rollback", f"--env={env}").wait() == 0
-    if not returned:
-        what = "the drill's deploy serves: it could not be rolled back" if deployed else "the drill's deploy failed"
-        raise DeployFault(what, where=env, remedy="its own message above says why")
-
-
-def wait(seconds: float) -> None:
-    """Let some seconds pass."""
-    threading.Event().wait(seconds)
+        let_pass(TURN)
 
 
 @contextmanager
-def guarded() -> Iterator[None]:
-    """Let SIGTERM end a drill as Ctrl-C does, with the fault taken back; what the engine refuses is a DeployFault."""
-    from docker.errors import DockerException
+def container_fault(stack: Stack, drill: str, container: Container) -> Iterator[Callable[[float], None]]:
+    """A drill's fault in a container that is claimed meanwhile, and runs in the end."""
+    with faults_told(), stack.fence.claimed(container) as claim, taken_back(claim):
+        injections: Mapping[str, Callable[[float], None]] = {
+            "kill": lambda _: kill(stack.fence, claim, str(stack.require("edge").attrs["Image"])),
+            "pause": partial(freeze, claim),
+            "latency": partial(slow_down, claim),
+            "restart-database": lambda _: claim.restart(),
+        }
+        yield injections[drill]
 
-    try:
-        with terminated_like_interrupted():
-            yield
-    except DockerException as error:
-        raise DeployFault("the engine refuses a part of the drill", details=str(error).splitlines()[-5:]) from error
 
+def service_of(drill: str, live: str, with_database: bool) -> str:
+    """The service of the stack that a drill breaks; `live` is the slot that serves.
 
-def _task(root: Path, *words: str) -> subprocess.Popen[bytes]:
-    """Start a task of this service, in a session of its own: Ctrl-C is for the drill to pass on."""
-    argv = [sys.executable, "-m", "invoke", *words]
-    return subprocess.Popen(argv, cwd=root, stdin=subprocess.DEVNULL, stdout=sys.stderr, start_new_session=True)
+    UsageFault where the stack has no such service.
+    """
+    if drill == "restart-database" and not with_database:
+        raise UsageFault("the stack has no database of its own", remedy="drill.kill shows how a restart is survived")
+    database = drill == "restart-database" or (drill == "latency" and with_database)
+    return "database" if database else f"app-{live}"

@@ -18,6 +18,7 @@ from ..core.errors import LockedFault
 from ..core.waiting import wait_until
 from ..deploy.lock import LOOK, PAUSE, REMOVED, Holder, Lease, locked, parse_holder, this_process
 from .engine import Engine, engine_seconds
+from .errors import telling_faults
 
 if TYPE_CHECKING:
     from docker.models.containers import Container
@@ -57,6 +58,7 @@ def engine_lock(
         lock.release()
 
 
+@telling_faults
 class EngineLock(Lease):
     """A lock on an engine: `engine_lock` holds one."""
 

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from ..deploy.releases import Deployment, from_texts, record_name, to_text
+from .errors import telling_faults
 from .stack import Stack
 from .volumes import opened
 
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 RELEASES = "/var/lib/releases"
 
 
+@telling_faults
 class DockerReleases:
     """Release records in a volume of the stack, which the edge's container lends its mount for while it is there."""
 

@@ -16,7 +16,8 @@ from ..core.runner import Outcome, Runner
 from ..deploy.lock import LOOK, Lease
 from ..edge.runtime_api import RUNTIME_API
 from .compose import DATABASE_PORT, DATABASE_SECRETS, OVERRIDE_FILE, ComposeProject
-from .engine import PROJECT_LABEL, SERVICE_LABEL, Engine, refusal
+from .engine import PROJECT_LABEL, SERVICE_LABEL, Engine
+from .errors import refusal
 from .fence import Fence
 from .health import HealthWatch
 from .kept_releases import KeptReleases, put_secrets
@@ -31,6 +32,7 @@ STOP_SECONDS = 60
 """For a container to stop: as long as the longest stop_grace_period in the compose file, that of the database."""
 RECREATED = re.compile(r"Container (\S+) +Recreate$", re.MULTILINE)
 """What `compose --dry-run up` says of a container that it would make anew."""
+CLEAR_LINE = b"\x1b[2K"
 RENEW_EDGE = "deploy --edge makes the front door anew, which breaks connections for a moment"
 
 
@@ -250,10 +252,11 @@ class Stack:
         if not done.ok:
             raise compose_fault(what, done)
 
-    def compose_on_terminal(self, *arguments: str) -> int:
+    def show(self, *arguments: str) -> int:
         """Run a compose command on the user's own terminal; gives its exit status."""
         self._write()
-        return self.runner.stream(self.project.argv(*arguments), env=self.project.env())
+        # Compose clears the line before each one, for whatever reads it.
+        return self.runner.stream(self.project.argv(*arguments), self.project.env(), without=CLEAR_LINE)
 
     def _write(self) -> None:
         if not self.runner.dry:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import replace
@@ -12,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from ..build import gobuild, image
 from ..build.source import BuildInfo
 from ..build.toolchain import find_go
+from ..config.configuration import Configuration
 from ..core.errors import DeployFault
 from ..core.network import parse_json
 from ..core.runner import Runner
@@ -21,8 +23,12 @@ from ..deploy.releases import Release, ReleaseStore, good
 from ..deploy.target import SlotState, Target, migration_fault
 from ..edge.definition import EDGE
 from ..edge.runtime_api import Edge
+from . import maintenance
 from .compose import ComposeProject
 from .engine import Engine
+from .errors import telling_faults
+from .faults import container_fault, service_of
+from .fence import plain_name
 from .health import HealthWatch, fault_of
 from .kept_releases import RELEASE
 from .place import Place
@@ -42,6 +48,7 @@ MIGRATION_SECONDS = 600
 ADMIT_SECONDS = 10
 
 
+@telling_faults
 class DockerTarget(Target):
     """One environment on one engine; `builder` is where its images are built, by default there.
 
@@ -52,7 +59,6 @@ class DockerTarget(Target):
 
     def __init__(self, runner: Runner, project: ComposeProject, place: Place, builder: Engine | None = None) -> None:
         self.runner = runner
-        self.project = project
         self.place = place
         self.stack = Stack(runner, project)
         self.builder = builder or self.stack.engine
@@ -64,6 +70,11 @@ class DockerTarget(Target):
         self._flags = ("", "")
         self._folder: Path | None = None
         self._watch: HealthWatch | None = None
+
+    @property
+    def project(self) -> ComposeProject:
+        """The compose project."""
+        return self.stack.project
 
     # --- Before anything changes ---------------------------------------------------------------
 
@@ -246,6 +257,61 @@ class DockerTarget(Target):
         container = self._container(slot)
         if container is not None and container.status in ("running", "restarting"):
             self._stop(slot, WITHDRAWN_SECONDS)
+
+    # --- Beside a deploy -----------------------------------------------------------------------
+
+    def needs_password(self) -> bool:
+        """The database's volume tells: a password counts at its first start alone."""
+        return self.project.own_database and not self.stack.engine.volume_exists(f"{self.project.name}_database")
+
+    def configure(self, configuration: Configuration) -> None:
+        """What is built, kept and brought up from now on has these values."""
+        self.stack.project = replace(self.project, configuration=configuration)
+
+    def take_down(self, data: bool) -> None:
+        """Remove the stack's containers and networks."""
+        self.stack.take_down(data)
+
+    def door_runs(self) -> bool:
+        """The edge's container runs."""
+        return self.stack.running("edge")
+
+    def in_maintenance(self) -> bool:
+        """HAProxy's map says so."""
+        return maintenance.is_on(self.stack)
+
+    def set_maintenance(self, on: bool) -> None:
+        """Change HAProxy's map."""
+        maintenance.switch(self.stack, on)
+
+    def show_logs(self, lines: str, follow: bool) -> int:
+        """What Compose prints of both slots."""
+        options = ["--tail", lines, *(["--follow"] if follow else [])]
+        return self.stack.show("--profile", "*", "logs", *options, *(f"app-{slot}" for slot in SLOTS))
+
+    def execute(self, service: str, command: Sequence[str]) -> int:
+        """Run it in the service's container."""
+        terminal = [] if sys.stdin.isatty() else ["--no-TTY"]
+        place = service or f"app-{self.live_slot()}"
+        return self.stack.show("--profile", "*", "exec", *terminal, place, *command)
+
+    def database_from_here(self, url: str) -> str:
+        """The stack's database publishes a port in development."""
+        return self.stack.database_url_for_host(url) if self.project.settings.database == "postgres" else url
+
+    def victim(self, drill: str) -> str:
+        """A container: of the slot that serves, or of the database."""
+        return plain_name(self._victim(drill))
+
+    def fault(self, drill: str) -> AbstractContextManager[Callable[[float], None]]:
+        """A fault of a container."""
+        return container_fault(self.stack, drill, self._victim(drill))
+
+    def _victim(self, drill: str) -> Container:
+        live = self.live_slot()
+        if not live:
+            raise DeployFault(f"no release serves in {self.environment_name}", remedy="deploy first")
+        return self.stack.require(service_of(drill, live, "database" in self.project.services))
 
     # --- Pieces --------------------------------------------------------------------------------
 

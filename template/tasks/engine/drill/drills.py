@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from ..config.settings import Environment, Settings
 from ..core.console import Console
 from ..core.errors import DeployFault, UsageFault
-from ..docker import faults
-from ..docker.fence import Claim, plain_name
-from ..docker.target import DockerTarget
+from ..core.interruption import terminated_like_interrupted
+from ..core.paths import ROOT
+from ..core.waiting import let_pass
+from ..deploy.target import Target
 from .load import STEADY, Load, recovery
-
-if TYPE_CHECKING:
-    from docker.models.containers import Container
+from .redeploy import redeploy
 
 SHARE = 0.3
 """The part of the load's seconds that passes before the fault, and that a fault with a length lasts."""
@@ -73,39 +71,36 @@ class Report:
 
 
 def allow(environment: Environment, name: str, yes_in_production: bool) -> None:
-    """UsageFault where the environment is production and nobody said so, or its target knows no drills."""
+    """UsageFault where the environment is production and nobody said so."""
     if environment.name == "prod" and not yes_in_production:
         raise UsageFault(
             f"{name} breaks prod on purpose",
             remedy="take another environment, or add --yes-in-production if you mean it",
         )
-    if environment.target != "docker":
-        raise UsageFault(
-            f"{name} needs the docker target, and {environment.name} has the target {environment.target}",
-            where="invoke.yaml",
-            remedy="drill an environment with target: docker",
-        )
 
 
-def run(target: DockerTarget, settings: Settings, wanted: Wanted, console: Console) -> Report:
-    """Drive load, inject the fault, take it back, and watch until answers are steady or the RTO is over."""
-    container = find(target, wanted.name)
-    name = plain_name(container)
+def run(target: Target, settings: Settings, wanted: Wanted, console: Console, level: str) -> Report:
+    """Drive load, inject the fault, take it back, and watch until answers are steady or the RTO is over.
+
+    `level` is the LOG_LEVEL that is set. SIGTERM ends a drill as Ctrl-C does, with the fault taken back.
+    """
+    victim = target.victim(wanted.name)
     load = Load(target.probe_url, wanted.connections)
-    with faults.guarded(), _claimed(target, container, wanted.name) as claim, load.running():
+    fault = _redeploying(target, level) if wanted.name == "redeploy" else target.fault(wanted.name)
+    with terminated_like_interrupted(), fault as inject, load.running():
         _require_orders(load)
         until = time.monotonic() + wanted.seconds
         with console.step("load") as step:
-            faults.wait(wanted.seconds * SHARE)
+            let_pass(wanted.seconds * SHARE)
             step.detail = f"{wanted.connections} connections to {target.url}"
         with console.step("fault") as step:
-            step.detail = f"{wanted.name}: {name}"
-            _inject(target, claim, wanted)
-        with console.step("recover"), faults.taken_back(claim) if claim else nullcontext():
+            step.detail = f"{wanted.name}: {victim}"
+            inject(wanted.seconds * SHARE)
+        with console.step("recover"):
             _watch(load, until, wanted.rto_seconds)
     with console.step("orders"):
         missing = None if settings.database == "none" else len(load.missing())
-    return judge(wanted, load, missing, (settings.service, target.environment.name, name))
+    return judge(wanted, load, missing, (settings.service, target.environment_name, victim))
 
 
 def judge(wanted: Wanted, load: Load, missing: int | None, names: tuple[str, str, str]) -> Report:
@@ -134,37 +129,11 @@ def judge(wanted: Wanted, load: Load, missing: int | None, names: tuple[str, str
     )
 
 
-def find(target: DockerTarget, name: str) -> Container:
-    """The container that the drill's fault is for."""
-    live = target.live_slot()
-    if not live:
-        raise DeployFault(f"no release serves in {target.environment.name}", remedy="deploy first")
-    with_database = "database" in target.project.services
-    if name == "restart-database" and not with_database:
-        raise UsageFault("the stack has no database of its own", remedy="drill.kill shows how a restart is survived")
-    database = name == "restart-database" or (name == "latency" and with_database)
-    return target.stack.require("database" if database else f"app-{live}")
-
-
-def _claimed(target: DockerTarget, container: Container, name: str) -> AbstractContextManager[Claim | None]:
-    """The container for the drill alone; None for the drill that leaves the lock to its deploys."""
-    return nullcontext() if name == "redeploy" else target.stack.fence.claimed(container)
-
-
-def _inject(target: DockerTarget, claim: Claim | None, wanted: Wanted) -> None:
-    if claim is None:
-        level = "debug" if target.project.configuration["LOG_LEVEL"] == "info" else "info"
-        faults.redeploy(target.runner.root, target.environment.name, f"LOG_LEVEL={level}")
-        return
-    seconds, image = wanted.seconds * SHARE, str(target.stack.require("edge").attrs["Image"])
-    injections: Mapping[str, Callable[[], None]] = {
-        "kill": lambda: faults.kill(target.stack.fence, claim, image),
-        "pause": lambda: faults.freeze(claim, seconds),
-        "latency": lambda: faults.slow_down(claim, seconds),
-        "restart-database": claim.restart,
-    }
-    with nullcontext() if wanted.name == "kill" else faults.taken_back(claim):
-        injections[wanted.name]()
+@contextmanager
+def _redeploying(target: Target, level: str) -> Iterator[Callable[[float], None]]:
+    """A deploy and a rollback in place of a fault; they take the lock, and what fails by themselves."""
+    wanted = "debug" if level == "info" else "info"
+    yield lambda _: redeploy(ROOT, target.environment_name, f"LOG_LEVEL={wanted}")
 
 
 def _require_orders(load: Load) -> None:
@@ -179,4 +148,4 @@ def _require_orders(load: Load) -> None:
 def _watch(load: Load, until: float, rto_seconds: float) -> None:
     latest = time.monotonic() + rto_seconds
     while time.monotonic() < until or (not load.steady() and time.monotonic() < latest):
-        faults.wait(STEADY / 10)
+        let_pass(STEADY / 10)

@@ -16,7 +16,7 @@ from ..build.source import BuildInfo
 from ..build.toolchain import main_package, require_go
 from ..config.configuration import Configuration
 from ..config.settings import Settings
-from ..core.errors import DeployFault
+from ..core.errors import DeployFault, UsageFault
 from ..core.network import fetch_json, free_port, require_free_port
 from ..core.paths import private_folder, write_private
 from ..core.processes import PAUSE, Process, Processes
@@ -243,8 +243,58 @@ class ProcessTarget(Target):
 
     # --- Beside a deploy -----------------------------------------------------------------------
 
+    def needs_password(self) -> bool:
+        """There is no database of its own that has one."""
+        return False
+
+    def configure(self, configuration: Configuration) -> None:
+        """What is built and kept from now on has these values."""
+        self.configuration = configuration
+
+    def door_runs(self) -> bool:
+        """The front door's process lives."""
+        return self.door.alive()
+
+    def in_maintenance(self) -> bool:
+        """The front door looks for a file."""
+        return self.door.maintenance.exists()
+
+    def set_maintenance(self, on: bool) -> None:
+        """Make the file, or delete it."""
+        if on:
+            self.door.maintenance.touch()
+        else:
+            self.door.maintenance.unlink(missing_ok=True)
+
+    def show_logs(self, lines: str, follow: bool) -> int:
+        """The end of both slots' files."""
+        files = [str(path) for slot in SLOTS if (path := self.processes.log_file(slot)).exists()]
+        if not files:
+            what = f"{self.settings.service} never ran in {self.environment_name}"
+            raise DeployFault(what, remedy=f"deploy --env={self.environment_name}")
+        return self.runner.stream(["tail", "-n", lines, *(["-F"] if follow else []), *files])
+
+    def execute(self, service: str, command: Sequence[str]) -> int:
+        """Run it with the environment of the process that serves."""
+        return self.runner.stream(command, env=self.live_environment())
+
+    def database_from_here(self, url: str) -> str:
+        """It is a file, or on this machine."""
+        return url
+
+    def victim(self, drill: str) -> str:
+        """Nothing brings processes back, so there is nothing to drill."""
+        raise self._not_drilled(drill)
+
+    def fault(self, drill: str) -> AbstractContextManager[Callable[[float], None]]:
+        """There is none."""
+        raise self._not_drilled(drill)
+
     def take_down(self, data: bool) -> None:
-        """Stop both slots and the front door; with `data`, delete everything that is kept as well."""
+        """Stop both slots and the front door."""
+        self.runner.act(f"stop the processes of {self.environment_name}", lambda: self._take_down(data))
+
+    def _take_down(self, data: bool) -> None:
         for name in (*SLOTS, EDGE):
             self.processes.stop(name)
         if data:
@@ -261,6 +311,13 @@ class ProcessTarget(Target):
         return clean_environment({str(name): str(value) for name, value in values.items()})
 
     # --- Pieces --------------------------------------------------------------------------------
+
+    def _not_drilled(self, drill: str) -> UsageFault:
+        return UsageFault(
+            f"drill.{drill} needs the docker target, and {self.environment_name} has the target {self.name}",
+            where="invoke.yaml",
+            remedy="drill an environment with target: docker",
+        )
 
     def _values(self, folder: Path) -> dict[str, str]:
         values = dict(self.configuration.service_values())
