@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from ..support.template_versions import Template
-from ..support.updating import Garage, Subject, nothing_proved, rendered_once
+from .updating import Garage, Subject, nothing_proved, rendered_once
 
 
 @pytest.fixture(scope="session")
