@@ -20,6 +20,18 @@ from .support.service import Service, docker
 from .support.template_versions import Template, make_template
 
 DOCKER_REQUIRED = os.environ.get("REQUIRE_DOCKER") == "1"
+LONGEST = (
+    "generate/test_rendered_go.py",
+    "hosts/test_hosts.py",
+    "update/test_update_matrix.py",
+    "engine/test_engine_faults.py",
+    "faults/test_killed_deployers.py",
+    "deploy/test_deploy_docker.py",
+    "deploy/test_deploys.py",
+    "faults/test_crashed_releases.py",
+    "faults/test_drills.py",
+)
+"""The files that take longest, by measurement, the longest first."""
 Render = Callable[..., Path]
 
 
@@ -35,12 +47,17 @@ def pytest_configure() -> None:
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Begin with what takes longest, so that no worker is left with it in the end; skip what needs an engine."""
-    quick: dict[Path, list[bool]] = {}
+    unmarked: dict[Path, list[bool]] = {}
     for item in items:
-        unmarked = [item.get_closest_marker(name) is None for name in ("slow", "docker")]
-        quick[item.path] = min(unmarked, quick.get(item.path, unmarked))
-    items.sort(key=lambda item: quick[item.path])
+        without = [item.get_closest_marker(name) is None for name in ("slow", "docker")]
+        unmarked[item.path] = min(without, unmarked.get(item.path, without))
+    items.sort(key=lambda item: (_rank(item.path), unmarked[item.path]))
     _skip_without_engine(items)
+
+
+def _rank(path: Path) -> int:
+    name = f"{path.parent.name}/{path.name}"
+    return LONGEST.index(name) if name in LONGEST else len(LONGEST)
 
 
 def _skip_without_engine(items: list[pytest.Item]) -> None:

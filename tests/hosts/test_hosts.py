@@ -44,11 +44,6 @@ def shipped(output: str) -> list[float]:
     return [float(line.rpartition("s  ")[2].removesuffix(" MB")) for line in lines]
 
 
-def slots_by_host(service: Service) -> dict[str, list[str]]:
-    """The states of each host's slots."""
-    return {each["host"]: sorted(slot["state"] for slot in each["slots"]) for each in service.status()["hosts"]}
-
-
 def test_all_hosts_serve_the_same_release(service: ServiceOnHosts) -> None:
     status = service.status()
 
