@@ -13,15 +13,25 @@ from typing import Any
 
 import pytest
 
-from bench.load_client import build, find_go
 from maintain.base_images import choose, engine_answers
 from maintain.rendering import example_answers, make_repository, render, use_target, write_local_values
 
 from .support.service import Service, docker
 from .support.template_versions import Template, make_template
-from .support.updating import Garage, Subject, nothing_proved, rendered_once
 
 DOCKER_REQUIRED = os.environ.get("REQUIRE_DOCKER") == "1"
+LONGEST = (
+    "generate/test_rendered_go.py",
+    "hosts/test_hosts.py",
+    "update/test_update_matrix.py",
+    "engine/test_engine_faults.py",
+    "faults/test_killed_deployers.py",
+    "deploy/test_deploy_docker.py",
+    "deploy/test_deploys.py",
+    "faults/test_crashed_releases.py",
+    "faults/test_drills.py",
+)
+"""The files that take longest, by measurement, the longest first."""
 Render = Callable[..., Path]
 
 
@@ -37,12 +47,17 @@ def pytest_configure() -> None:
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Begin with what takes longest, so that no worker is left with it in the end; skip what needs an engine."""
-    quick: dict[Path, list[bool]] = {}
+    unmarked: dict[Path, list[bool]] = {}
     for item in items:
-        unmarked = [item.get_closest_marker(name) is None for name in ("slow", "docker")]
-        quick[item.path] = min(unmarked, quick.get(item.path, unmarked))
-    items.sort(key=lambda item: quick[item.path])
+        without = [item.get_closest_marker(name) is None for name in ("slow", "docker")]
+        unmarked[item.path] = min(without, unmarked.get(item.path, without))
+    items.sort(key=lambda item: (_rank(item.path), unmarked[item.path]))
     _skip_without_engine(items)
+
+
+def _rank(path: Path) -> int:
+    name = f"{path.parent.name}/{path.name}"
+    return LONGEST.index(name) if name in LONGEST else len(LONGEST)
 
 
 def _skip_without_engine(items: list[pytest.Item]) -> None:
@@ -111,16 +126,6 @@ def make_service(
         remove_images(service.folder.name)
 
 
-@pytest.fixture(scope="session")
-def load_client(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The load of bench/load, built once a session."""
-    if not find_go() and DOCKER_REQUIRED:
-        pytest.fail("there is no Go on the PATH to build the load with")
-    if not find_go():
-        pytest.skip("there is no Go on the PATH to build the load with (REQUIRE_DOCKER=1 makes this an error)")
-    return build(tmp_path_factory.mktemp("load"))
-
-
 def free_port() -> int:
     """A port of this machine that nothing listens to."""
     with socket.socket() as probe:
@@ -134,23 +139,3 @@ def remove_images(service: str) -> None:
         listed = docker("image", "ls", "--quiet", "--filter", f"label=copier-gin.service={service}").stdout.split()
         if listed:
             docker("image", "rm", "--force", *set(listed))
-
-
-@pytest.fixture(scope="session")
-def garage(template_versions: Template, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Garage]:
-    """Services made from the made-up releases, to be updated in this process."""
-    with rendered_once(tmp_path_factory.mktemp("renderings")):
-        yield Garage(template_versions, tmp_path_factory.mktemp("garage"))
-
-
-@pytest.fixture
-def orders(garage: Garage) -> Subject:
-    """A service made from the first release."""
-    return garage.service("v1.0.0")
-
-
-@pytest.fixture
-def unproved() -> Iterator[None]:
-    """For tests that are about files: updates neither tidy modules nor build."""
-    with nothing_proved():
-        yield

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from ..conftest import LONGEST
 from ..support.service import ROOT, git
 from ..support.text_rules import REGISTRIES, UNFINISHED, WORKPLACES, matches, texts
 
@@ -57,6 +58,16 @@ def read_in_python(source: str) -> Iterator[str]:
 def test_the_wrapper_at_the_root_is_the_services() -> None:
     assert (ROOT / "inv").read_bytes() == (ROOT / "template" / "inv").read_bytes()
     assert (ROOT / "inv").stat().st_mode & 0o111 == 0o111
+
+
+def test_no_test_file_is_too_long_to_be_read_at_once() -> None:
+    lengths = {name: (ROOT / name).read_text().count("\n") for name in TRACKED if re.match(r"tests/.*\.py$", name)}
+
+    assert {name: length for name, length in lengths.items() if length > 300} == {}
+
+
+def test_the_files_of_tests_that_come_first_are_there() -> None:
+    assert [name for name in LONGEST if not (ROOT / "tests" / name).exists()] == []
 
 
 def test_the_tasks_that_are_tested_are_those_of_the_template() -> None:

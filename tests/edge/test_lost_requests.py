@@ -53,28 +53,24 @@ def answered(service: Service) -> str:
     return str(answer.body) if answer.status == 200 else f"status {answer.status}"
 
 
-@pytest.mark.docker
-def test_switches_behind_the_edge_lose_no_request_and_no_order(on_docker: Service, load_client: Path) -> None:
-    report = switch_under_load(on_docker, load_client)
+ORDERS = {"on_docker": orders_in_database, "on_processes": orders_by_api}
+on_both = pytest.mark.parametrize("target", [pytest.param("on_docker", marks=pytest.mark.docker), "on_processes"])
+
+
+@on_both
+def test_switches_under_load_lose_no_request_and_no_order(
+    target: str, request: pytest.FixtureRequest, load_client: Path
+) -> None:
+    service: Service = request.getfixturevalue(target)
+    report = switch_under_load(service, load_client)
 
     assert report.reasons == {}
     assert report.total.lost == 0
     assert report.created
-    assert set(report.created) - orders_in_database(on_docker) == set()
+    assert set(report.created) - ORDERS[target](service) == set()
 
 
-def test_switches_between_processes_lose_no_request_and_no_order(on_processes: Service, load_client: Path) -> None:
-    report = switch_under_load(on_processes, load_client)
-
-    assert report.reasons == {}
-    assert report.total.lost == 0
-    assert report.created
-    assert set(report.created) - orders_by_api(on_processes) == set()
-
-
-@pytest.mark.parametrize(
-    "target", [pytest.param("on_docker", marks=pytest.mark.docker), pytest.param("on_processes", id="on_processes")]
-)
+@on_both
 def test_a_request_that_the_switch_finds_in_flight_is_finished_by_the_former_release(
     target: str, request: pytest.FixtureRequest
 ) -> None:

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import json
-import os
-import shutil
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -16,38 +14,9 @@ from bench.routes import LEVEL, add_routes
 from ..conftest import free_port
 from ..support.service import EXIT, Service, change, docker, serving_does
 from ..support.strikes import Strike, history, level_of, next_level
-from .remote_hosts import SSHD, Keys, Registry, RemoteHost, ServiceOnHosts
+from .remote_hosts import Keys, Registry, RemoteHost, ServiceOnHosts
 
 pytestmark = [pytest.mark.docker, pytest.mark.slow]
-
-NEEDED = ("dockerd", "docker-registry", "nsenter", "ip", "ssh", "ssh-keygen")
-
-
-@pytest.fixture(scope="module")
-def keys(tmp_path_factory: pytest.TempPathFactory) -> Keys:
-    missing = [name for name in NEEDED if not shutil.which(name)] + ([] if Path(SSHD).exists() else ["sshd"])
-    if missing or os.geteuid() != 0:
-        reason = f"hosts of the tests' own need root and {', '.join(missing or NEEDED)}"
-        if os.environ.get("REQUIRE_DOCKER") == "1":
-            pytest.fail(reason)
-        pytest.skip(reason)
-    return Keys(tmp_path_factory.mktemp("keys") / "ssh")
-
-
-@pytest.fixture(scope="module")
-def hosts(
-    keys: Keys, tmp_path_factory: pytest.TempPathFactory, base_images: dict[str, str]
-) -> Iterator[list[RemoteHost]]:
-    made: list[RemoteHost] = []
-    try:
-        for number in (1, 2, 3):
-            made.append(RemoteHost(tmp_path_factory.mktemp("host"), number, keys))
-            made[-1].start()
-            made[-1].load(base_images.get("EDGE_IMAGE", "haproxy:3.2"))
-        yield made
-    finally:
-        for host in made:
-            host.remove()
 
 
 @pytest.fixture(scope="module")
@@ -73,11 +42,6 @@ def shipped(output: str) -> list[float]:
     """The megabytes that went to each host."""
     lines = [line for line in output.splitlines() if "  ship " in line]
     return [float(line.rpartition("s  ")[2].removesuffix(" MB")) for line in lines]
-
-
-def slots_by_host(service: Service) -> dict[str, list[str]]:
-    """The states of each host's slots."""
-    return {each["host"]: sorted(slot["state"] for slot in each["slots"]) for each in service.status()["hosts"]}
 
 
 def test_all_hosts_serve_the_same_release(service: ServiceOnHosts) -> None:

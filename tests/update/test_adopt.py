@@ -14,7 +14,7 @@ from service_tasks.engine.template.report import Report
 
 from ..support.service import ROOT, git
 from ..support.template_versions import Template, commit
-from ..support.updating import Subject, nothing_proved, proved_once
+from .updating import Subject, nothing_proved, proved_once
 
 FILES = {
     "go.mod": "module example.com/shop/carts\n\ngo 1.22.0\n\nrequire github.com/gin-gonic/gin v1.9.1\n",

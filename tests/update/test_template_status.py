@@ -14,7 +14,7 @@ from service_tasks.engine.template.versions import changes_between, lower, newes
 
 from ..support.service import Service
 from ..support.template_versions import Template, replace
-from ..support.updating import Garage, Subject
+from .updating import Garage, Subject
 
 
 def status(orders: Subject) -> Status:

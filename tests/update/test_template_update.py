@@ -16,7 +16,7 @@ from service_tasks.engine.template.update import Wanted
 
 from ..support.service import ROOT, Service, git
 from ..support.template_versions import DROPPED, RENAMED, Template, replace
-from ..support.updating import OWN_CODE, Garage, Subject
+from .updating import OWN_CODE, Garage, Subject
 
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("unproved")]
 

@@ -11,7 +11,7 @@ from service_tasks.engine.template.report import CONFLICTS
 
 from ..support.service import git
 from ..support.template_versions import DROPPED, RENAMED, Template, commit, replace
-from ..support.updating import OWN_CODE, Garage, Subject
+from .updating import OWN_CODE, Garage, Subject
 
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("unproved")]
 

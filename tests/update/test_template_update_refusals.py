@@ -15,7 +15,7 @@ from service_tasks.engine.template.report import UNCHANGED
 
 from ..support.service import git
 from ..support.template_versions import DROPPED, Template, commit, replace
-from ..support.updating import Garage, Subject
+from .updating import Garage, Subject
 
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("unproved")]
 

@@ -18,7 +18,7 @@ from maintain.rendering import use_target, write_local_values
 from ..conftest import free_port
 from ..support.service import ROOT, Service
 from ..support.template_versions import commit
-from ..support.updating import Garage
+from .updating import Garage
 
 pytestmark = pytest.mark.slow
 

@@ -14,7 +14,7 @@ from service_tasks.engine.template.update import Updater
 
 from ..support.service import git
 from ..support.template_versions import RENAMED, VERSIONS
-from ..support.updating import OWN_CODE, Garage, Subject, proved_once
+from .updating import OWN_CODE, Garage, Subject, proved_once
 
 pytestmark = pytest.mark.slow
 

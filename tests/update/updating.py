@@ -20,8 +20,8 @@ from service_tasks.engine.template.origin import Template as Origin
 from service_tasks.engine.template.report import Report
 from service_tasks.engine.template.update import Updater, Wanted
 
-from .service import git
-from .template_versions import Template, commit
+from ..support.service import git
+from ..support.template_versions import Template, commit
 
 ENVIRONMENTS = ("dev", "staging", "prod")
 ANSWERS = {"project_name": "orders", "database": "none", "license": "mit"}
