@@ -94,9 +94,11 @@ def test_production_is_drilled_by_those_who_say_so() -> None:
     allow(Environment("prod"), "drill.kill", yes_in_production=True)
 
 
-def test_the_process_target_is_not_drilled() -> None:
-    with pytest.raises(UsageFault, match="needs the docker target"):
-        allow(Environment("staging", target="process"), "drill.kill", yes_in_production=True)
+def test_the_process_target_is_not_drilled(make_service: Callable[..., Service]) -> None:
+    done = make_service("process", database="none").invoke("drill.kill", "--env=staging")
+
+    assert done.returncode == 2
+    assert "drill.kill needs the docker target, and staging has the target process" in done.stderr
 
 
 def test_the_objective_is_a_setting_with_a_default() -> None:
