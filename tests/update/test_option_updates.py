@@ -11,7 +11,7 @@ from service_tasks.engine.template.ownership import MANAGED, read_ownership
 
 from ..support.service import ROOT, git
 from ..support.template_versions import VERSIONS
-from ..support.updating import ANSWERS, Garage, Subject
+from .updating import ANSWERS, Garage, Subject
 
 pytestmark = pytest.mark.slow
 

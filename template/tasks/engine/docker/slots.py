@@ -1,15 +1,64 @@
-"""What a slot is in, by its container and by the front door's statistics, and which one serves."""
+"""A slot's container: what it is in, by itself and by the front door's statistics, and what is done to it."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ..core.errors import DeployFault
+from ..deploy.lock import LOOK
 from ..deploy.target import SlotState
 from ..edge.runtime_api import Traffic
+from .kept_releases import RELEASE
+from .stack import Stack, compose_fault
 
 if TYPE_CHECKING:
     from docker.models.containers import Container
+
+
+@dataclass(frozen=True)
+class Slot:
+    """One slot of a stack, for the holder of the lock."""
+
+    stack: Stack
+    name: str
+
+    @property
+    def container(self) -> Container | None:
+        """What is in it."""
+        return self.stack.find(f"app-{self.name}")
+
+    def make(self, slot_file: Path | None) -> None:
+        """Make its container in place of whatever is there; `slot_file` is what Compose is told of it."""
+        service = f"app-{self.name}"
+        self.stack.remove(self.stack.engine.find_all(self.stack.name, service))
+        arguments = ("up", "--no-start", "--no-deps", "--no-build", "--no-recreate", "--pull", "never")
+        done = self.stack.compose(*arguments, service, slot_file=slot_file)
+        if not done.ok:
+            raise compose_fault(f"{service} cannot be made", done)
+
+    def start(self, release: str) -> None:
+        """Start its container, which has to be that of a release."""
+        container = self.stack.require(f"app-{self.name}")
+        self.stack.fence.require()
+        if container.labels.get(RELEASE) != release:
+            raise DeployFault("another release was put into the slot meanwhile", where=f"app-{self.name}", remedy=LOOK)
+        with self.stack.fence.claimed(container) as claim:
+            claim.start()
+
+    def stop(self, seconds: int) -> None:
+        """Stop its container, and kill what has not ended after some seconds."""
+        with self.stack.fence.claimed(self.stack.require(f"app-{self.name}")) as claim:
+            claim.stop(seconds)
+
+    def come_back(self, wanted: bool) -> None:
+        """Let its container come back where its process or its engine ends, or not."""
+        container, policy = self.container, "unless-stopped" if wanted else "no"
+        if container is not None and container.attrs["HostConfig"]["RestartPolicy"]["Name"] != policy:
+            with self.stack.fence.claimed(container) as claim:
+                claim.come_back(policy)
 
 
 def slot_state(slot: str, container: Container | None, seen: Traffic | None) -> SlotState:

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import re
-import shutil
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,8 +13,7 @@ from ..core.runner import Outcome, Runner
 from ..deploy.lock import LOOK, Lease
 from ..edge.runtime_api import RUNTIME_API
 from .compose import DATABASE_PORT, DATABASE_SECRETS, OVERRIDE_FILE, ComposeProject
-from .engine import PROJECT_LABEL, SERVICE_LABEL, Engine
-from .errors import refusal
+from .engine import Engine
 from .fence import Fence
 from .health import HealthWatch
 from .kept_releases import KeptReleases, put_secrets
@@ -30,8 +26,6 @@ if TYPE_CHECKING:
 SERVICE_PORT = 8080
 STOP_SECONDS = 60
 """For a container to stop: as long as the longest stop_grace_period in the compose file, that of the database."""
-RECREATED = re.compile(r"Container (\S+) +Recreate$", re.MULTILINE)
-"""What `compose --dry-run up` says of a container that it would make anew."""
 CLEAR_LINE = b"\x1b[2K"
 RENEW_EDGE = "deploy --edge makes the front door anew, which breaks connections for a moment"
 
@@ -120,39 +114,7 @@ class Stack:
 
     def bring_up(self, *services: str) -> None:
         """Start services, by default the edge and the database, and wait for the engine to call each healthy."""
-        self._up("--no-recreate", *(services or self.project.services))
-
-    def bring_up_added(self) -> None:
-        """Start the services that the user adds to the stack; the one whose definition has changed is made anew."""
-        if names := self._added():
-            self._require_done(self.compose("build", *names), "a service of your own does not build")
-            outdated = self._outdated(names)
-            # Only Compose can hand the anonymous volumes of a container on to the one that takes its place.
-            handed_on = {each.labels[SERVICE_LABEL] for each in outdated if _has_anonymous_volumes(each)}
-            self._remove([each for each in outdated if each.labels[SERVICE_LABEL] not in handed_on])
-            self._up("--no-recreate", "--no-deps", *(name for name in names if name not in handed_on))
-            if handed_on:
-                self.fence.require()
-                self._up("--no-deps", *sorted(handed_on))
-
-    def _outdated(self, names: list[str]) -> list[Container]:
-        """The containers that Compose would make anew."""
-        self._write()
-        done = self.runner.read(
-            self.project.argv("--dry-run", "up", "--detach", "--no-deps", *names), self.project.env()
-        )
-        self._require_done(done, "the stack does not start")
-        named = set(RECREATED.findall(done.stdout + done.stderr))
-        return [each for name in names for each in self.engine.find_all(self.name, name) if each.name in named]
-
-    def _added(self) -> list[str]:
-        listing = self.project.listing()
-        if not listing:
-            return []
-        done = self.runner.read(listing, env=self.project.env())
-        if not done.ok:
-            raise compose_fault(f"{OVERRIDE_FILE} is not in order", done)
-        return sorted(set(done.stdout.split()) - self.project.template_services)
+        self.up("--no-recreate", *(services or self.project.services))
 
     def renew_edge(self) -> None:
         """Build the front door's image, make its container anew and wait until it is healthy.
@@ -167,10 +129,11 @@ class Stack:
             details = [*said[-8:], *done.tail(1)]
             where = "edge; the front door that runs is left alone"
             raise BuildFault("the front door does not build", where=where, details=details, remedy=remedy)
-        self._remove(self.engine.find_all(self.name, "edge"))
-        self._up("--no-recreate", "--no-deps", "edge")
+        self.remove(self.engine.find_all(self.name, "edge"))
+        self.up("--no-recreate", "--no-deps", "edge")
 
-    def _up(self, *options: str) -> None:
+    def up(self, *options: str) -> None:
+        """Let Compose start services, and wait until the engine calls each healthy."""
         wanted = [option for option in options if not option.startswith("--")]
         arguments = ("up", "--detach", *options)
         if self.runner.dry:
@@ -179,7 +142,7 @@ class Stack:
         if "database" in wanted:
             self._put_password()
         with closing(HealthWatch(self.engine, self.name)) as watch:
-            self._require_done(self.compose(*arguments), "the stack does not start")
+            self.require_done(self.compose(*arguments), "the stack does not start")
             for service in wanted:
                 container = self.require(service)
                 if "Health" in container.attrs["State"]:
@@ -190,21 +153,11 @@ class Stack:
         container = self.find("database")
         if container is not None and container.status != "created":
             return
-        self._require_done(self.compose("create", "--no-recreate", "database"), "the database cannot be made")
+        self.require_done(self.compose("create", "--no-recreate", "database"), "the database cannot be made")
         secrets = {GENERATED: self.project.configuration[GENERATED]}
         put_secrets(self.engine, f"{self.name}_{DATABASE_SECRETS}", secrets, self.kept.labels)
 
-    def take_down(self, data: bool) -> None:
-        """Remove containers and networks; with `data`, volumes, images and kept values as well."""
-        self.runner.act(f"remove the containers and networks of {self.name}", lambda: self._remove_all(data))
-        if data:
-            self.runner.act(f"delete the volumes, images and kept values of {self.name}", self._remove_data)
-
-    def clear(self, slot: str) -> None:
-        """Remove whatever is in a slot."""
-        self._remove(self.engine.find_all(self.name, f"app-{slot}"))
-
-    def _remove(self, containers: Sequence[Container], volumes: bool = True) -> None:
+    def remove(self, containers: Sequence[Container], volumes: bool = True) -> None:
         """Stop and remove containers, with their anonymous volumes if wanted."""
         for container in [] if self.runner.dry else containers:
             with self.fence.claimed(container) as claim:
@@ -212,43 +165,19 @@ class Stack:
                     claim.stop(STOP_SECONDS)
                 claim.remove(volumes)
 
-    def _remove_all(self, volumes: bool) -> None:
-        """Remove containers, those that others need last, then the networks that nobody is in any more."""
-        for wave in in_waves(self.engine.find_all(self.name)):
-            with ThreadPoolExecutor() as pool:
-                list(pool.map(lambda each: self._remove([each], volumes), wave))
-        self._give_up(self.engine.networks(self.name), self.engine.client.api.remove_network)
-
-    def _remove_data(self) -> None:
-        images = [*self.engine.images(self.project.labels()), *self.engine.images({PROJECT_LABEL: self.name})]
-        volumes = [*self.kept.others(()), *self.engine.volumes(self.name)]
-        self._give_up(volumes, self.engine.client.api.remove_volume)
-        self.engine.remove_images(set(images))
-        shutil.rmtree(self.project.state)
-
-    def _give_up(self, names: Sequence[str], remove: Callable[[str], object]) -> None:
-        """Remove networks or volumes; DeployFault where something else uses one."""
-        from docker.errors import APIError, NotFound
-
-        self.fence.require()
-        for name in names:
-            try:
-                with suppress(NotFound):
-                    remove(name)
-            except APIError as error:
-                self.fence.require()
-                remedy = "end what uses it, and take the environment down again"
-                raise DeployFault(
-                    "the engine keeps a part", where=self.name, details=[refusal(error)], remedy=remedy
-                ) from error
-
     def compose(self, *arguments: str, slot_file: Path | None = None, timeout: float | None = None) -> Outcome:
         """Run a compose command and capture what it says."""
         self._write()
         argv = self.project.argv(*arguments, slot_file=slot_file)
         return self.runner.run(argv, env=self.project.env(), timeout=timeout)
 
-    def _require_done(self, done: Outcome, what: str) -> None:
+    def would(self, *arguments: str) -> Outcome:
+        """What a compose command says that it would do."""
+        self._write()
+        return self.runner.read(self.project.argv("--dry-run", *arguments), self.project.env())
+
+    def require_done(self, done: Outcome, what: str) -> None:
+        """Raise what Compose said where it failed: `what` does not work."""
         if not done.ok:
             raise compose_fault(what, done)
 
@@ -287,25 +216,3 @@ def compose_fault(what: str, done: Outcome) -> Fault:
         remedy = "check the way to the registry, or set EDGE_IMAGE or POSTGRES_IMAGE to an image that can be had"
         return MissingFault(f"{what}: an image is not here and cannot be pulled", details=details, remedy=remedy)
     return DeployFault(what, details=details)
-
-
-def in_waves(containers: Sequence[Container]) -> list[list[Container]]:
-    """Containers in the order in which they can be stopped: whatever others need comes after those."""
-    waves, left = [], list(containers)
-    while left:
-        needed = {name for each in left for name in _needed_by(each)}
-        wave = [each for each in left if each.labels.get(SERVICE_LABEL) not in needed] or left
-        waves.append(wave)
-        left = [each for each in left if each not in wave]
-    return waves
-
-
-def _needed_by(container: Container) -> list[str]:
-    """The services that Compose says a container depends on: "database:service_healthy:false,…"."""
-    dependencies = container.labels.get("com.docker.compose.depends_on", "")
-    return [entry.partition(":")[0] for entry in dependencies.split(",") if entry]
-
-
-def _has_anonymous_volumes(container: Container) -> bool:
-    mounts = [each for each in container.attrs["Mounts"] if each["Type"] == "volume"]
-    return any(re.fullmatch("[0-9a-f]{64}", each["Name"]) for each in mounts)

@@ -2,44 +2,34 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import replace
-from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from ..build import gobuild, image
 from ..build.source import BuildInfo
-from ..build.toolchain import find_go
-from ..config.configuration import Configuration
 from ..core.errors import DeployFault
 from ..core.network import parse_json
 from ..core.runner import Runner
 from ..core.slots import SLOTS
-from ..deploy.lock import LOOK, Lease
+from ..deploy.lock import Lease
 from ..deploy.releases import Release, ReleaseStore, good
-from ..deploy.target import SlotState, Target, migration_fault
+from ..deploy.target import SlotState, migration_fault
 from ..edge.definition import EDGE
 from ..edge.runtime_api import Edge
-from . import maintenance
 from .compose import ComposeProject
 from .engine import Engine
 from .errors import telling_faults
-from .faults import container_fault, service_of
-from .fence import plain_name
 from .health import HealthWatch, fault_of
+from .images import ImageBuild
 from .kept_releases import RELEASE
+from .operations import DockerOperations
+from .own_services import bring_up_own_services
 from .place import Place
 from .preflight import check_stack
 from .releases import DockerReleases
-from .ship import send, send_through
-from .slots import live_of, slot_state
-from .stack import Stack, compose_fault
-
-if TYPE_CHECKING:
-    from docker.models.containers import Container
+from .slots import Slot, live_of, slot_state
+from .stack import Stack
 
 STOP_SECONDS = 40
 """More than the stop_grace_period of a slot, which is what the service itself may take."""
@@ -49,7 +39,7 @@ ADMIT_SECONDS = 10
 
 
 @telling_faults
-class DockerTarget(Target):
+class DockerTarget(DockerOperations):
     """One environment on one engine; `builder` is where its images are built, by default there.
 
     Making it connects to the engine.
@@ -61,14 +51,11 @@ class DockerTarget(Target):
         self.runner = runner
         self.place = place
         self.stack = Stack(runner, project)
-        self.builder = builder or self.stack.engine
         self.releases: ReleaseStore = DockerReleases(self.stack)
         self.environment = project.configuration.environment
         self.environment_name = self.environment.name
         self.host, self.url, self.probe_url = place.host, place.url, place.probe_url
-        self._image = self._shipped = ""
-        self._flags = ("", "")
-        self._folder: Path | None = None
+        self._images = ImageBuild(self.stack, builder or self.stack.engine)
         self._watch: HealthWatch | None = None
 
     @property
@@ -95,30 +82,19 @@ class DockerTarget(Target):
     # --- Build ---------------------------------------------------------------------------------
 
     def build(self, info: BuildInfo) -> str:
-        """Build on the host where Go is here; else the image's own build stage does it."""
-        go = find_go()
-        service, platform = self.project.settings.service, self.stack.engine.platform()
-        plan = gobuild.plan_image_build(go, self.runner.root, service, self.environment, info, platform)
-        self._flags = (plan.ldflags, plan.gcflags)
-        if not go:
-            return "inside Docker, as there is no Go here"
-        gobuild.build(self.runner, plan, info)
-        self._folder = gobuild.package_folder(self.runner, plan)
-        return f"{plan.output.relative_to(self.runner.root)}, {_megabytes(plan.output)}"
+        """Build the binary where Go is here."""
+        return self._images.build(info)
 
     def package(self, info: BuildInfo) -> str:
         """Build the image; its id is the release's artefact."""
-        images = self.project.configuration.stack_values()
-        environment = replace(self.environment, platform=self.environment.platform or self._other_platform())
-        plan = image.plan_image(environment, info, images, self._flags, self._folder)
-        return image.build_image(self.runner, plan, self.builder.endpoint)
+        return self._images.package(info)
 
     # --- State ---------------------------------------------------------------------------------
 
     def slots(self) -> list[SlotState]:
         """Both slots: what the engine says of their containers and the edge of their traffic."""
         traffic = self._edge().traffic() if self.stack.running("edge") else {}
-        return [slot_state(slot, self._container(slot), traffic.get(slot)) for slot in SLOTS]
+        return [slot_state(slot, self._slot(slot).container, traffic.get(slot)) for slot in SLOTS]
 
     def live_slot(self) -> str:
         """The slot that requests go to."""
@@ -128,18 +104,13 @@ class DockerTarget(Target):
 
     def ship(self, release: Release, progress: Callable[[str], None]) -> str:
         """Send the image to the engine where it was not built on it."""
-        self._image = release.artefact
-        if self.builder.endpoint == self.stack.engine.endpoint:
-            return "built where it runs"
-        tag = image.image_tag(release.build)
-        self.runner.act(f"send {tag} to {self.host}", lambda: self._send(release.artefact, tag, progress))
-        return self._shipped
+        return self._images.ship(release, self.host, progress)
 
     def keep(self, release: Release) -> None:
         """Keep the release's values with the engine, where its image is already."""
         if not self.runner.dry:
             secrets = self.project.configuration.secret_values()
-            self.stack.kept.keep(release.id, self.project.service_document(self._image), secrets)
+            self.stack.kept.keep(release.id, self.project.service_document(self._images.shipped), secrets)
 
     def missing(self, release: Release) -> str:
         """A release needs its image and its values."""
@@ -177,7 +148,7 @@ class DockerTarget(Target):
         """Bring the edge and the database up where they are not, and what the user adds as it is defined now."""
         if not all(self.stack.healthy(service) for service in self.project.services):
             self.stack.bring_up()
-        self.stack.bring_up_added()
+        bring_up_own_services(self.stack)
 
     def migrate(self, release: Release, slot: str) -> str:
         """Run the migrations of the new image in a container of their own."""
@@ -193,12 +164,12 @@ class DockerTarget(Target):
         """Start the slot's container, held back from traffic: the one that is kept, or a new one."""
         if not self.runner.dry:
             self._edge().hold(slot)
-        kept = self._container(slot)
+        kept = self._slot(slot).container
         if kept is None or kept.labels.get(RELEASE) != release.id:
-            self._make(release, slot)
+            self._slot(slot).make(self._write_slot(release, slot))
         if not self.runner.dry:
             self._watch = HealthWatch(self.stack.engine, self.project.name)
-        self.runner.act(f"start app-{slot}", lambda: self._start(release, slot))
+        self.runner.act(f"start app-{slot}", lambda: self._slot(slot).start(release.id))
 
     def interrupt(self) -> None:
         """Ends the stream of events, and with it the wait."""
@@ -239,7 +210,7 @@ class DockerTarget(Target):
 
     def retire(self, slot: str) -> None:
         """Stop the slot's container and keep it for a rollback."""
-        self.runner.act(f"stop app-{slot}", lambda: self._stop(slot, STOP_SECONDS))
+        self.runner.act(f"stop app-{slot}", lambda: self._slot(slot).stop(STOP_SECONDS))
         # Stopped, it is out by its health: after a start by hand the edge shall find it again.
         self.runner.act(f"let the edge look at app-{slot}", lambda: self._edge().admit(slot))
 
@@ -252,79 +223,13 @@ class DockerTarget(Target):
             if former:
                 edge.switch(former, slot)
                 edge.wait_serving(former, ADMIT_SECONDS)
-                self._come_back(former, True)
+                self._slot(former).come_back(True)
             edge.hold(slot)
-        container = self._container(slot)
+        container = self._slot(slot).container
         if container is not None and container.status in ("running", "restarting"):
-            self._stop(slot, WITHDRAWN_SECONDS)
-
-    # --- Beside a deploy -----------------------------------------------------------------------
-
-    def needs_password(self) -> bool:
-        """The database's volume tells: a password counts at its first start alone."""
-        return self.project.own_database and not self.stack.engine.volume_exists(f"{self.project.name}_database")
-
-    def configure(self, configuration: Configuration) -> None:
-        """What is built, kept and brought up from now on has these values."""
-        self.stack.project = replace(self.project, configuration=configuration)
-
-    def take_down(self, data: bool) -> None:
-        """Remove the stack's containers and networks."""
-        self.stack.take_down(data)
-
-    def door_runs(self) -> bool:
-        """The edge's container runs."""
-        return self.stack.running("edge")
-
-    def in_maintenance(self) -> bool:
-        """HAProxy's map says so."""
-        return maintenance.is_on(self.stack)
-
-    def set_maintenance(self, on: bool) -> None:
-        """Change HAProxy's map."""
-        maintenance.switch(self.stack, on)
-
-    def show_logs(self, lines: str, follow: bool) -> int:
-        """What Compose prints of both slots."""
-        options = ["--tail", lines, *(["--follow"] if follow else [])]
-        return self.stack.show("--profile", "*", "logs", *options, *(f"app-{slot}" for slot in SLOTS))
-
-    def execute(self, service: str, command: Sequence[str]) -> int:
-        """Run it in the service's container."""
-        terminal = [] if sys.stdin.isatty() else ["--no-TTY"]
-        place = service or f"app-{self.live_slot()}"
-        return self.stack.show("--profile", "*", "exec", *terminal, place, *command)
-
-    def database_from_here(self, url: str) -> str:
-        """The stack's database publishes a port in development."""
-        return self.stack.database_url_for_host(url) if self.project.settings.database == "postgres" else url
-
-    def victim(self, drill: str) -> str:
-        """A container: of the slot that serves, or of the database."""
-        return plain_name(self._victim(drill))
-
-    def fault(self, drill: str) -> AbstractContextManager[Callable[[float], None]]:
-        """A fault of a container."""
-        return container_fault(self.stack, drill, self._victim(drill))
-
-    def _victim(self, drill: str) -> Container:
-        live = self.live_slot()
-        if not live:
-            raise DeployFault(f"no release serves in {self.environment_name}", remedy="deploy first")
-        return self.stack.require(service_of(drill, live, "database" in self.project.services))
+            self._slot(slot).stop(WITHDRAWN_SECONDS)
 
     # --- Pieces --------------------------------------------------------------------------------
-
-    def _other_platform(self) -> str:
-        """The engine's platform where images are built on one of another."""
-        own = self.stack.engine.platform()
-        return "" if self.builder is self.stack.engine or self.builder.platform() == own else own
-
-    def _send(self, artefact: str, tag: str, progress: Callable[[str], None]) -> None:
-        registry = self.environment.registry
-        way = partial(send_through, registry) if registry else partial(send, artefact)
-        self._image, size = way(source=self.builder, tag=tag, destination=self.stack.engine, progress=progress)
-        self._shipped = f"{size / 1e6:.1f} MB" if size else "there already"
 
     def _image_of(self, release: Release) -> str:
         """The id that a kept release's image has on this engine; empty where it is not kept."""
@@ -339,27 +244,6 @@ class DockerTarget(Target):
             raise DeployFault(f"release {release.id} is not kept: {self.missing(release)}")
         return self.project.write_slot(slot, release.id, self.stack.kept.volume(release.id), document)
 
-    def _make(self, release: Release, slot: str) -> None:
-        """Make the slot's container, in place of whatever is there."""
-        slot_file = self._write_slot(release, slot)
-        self.stack.clear(slot)
-        arguments = ("up", "--no-start", "--no-deps", "--no-build", "--no-recreate", "--pull", "never")
-        done = self.stack.compose(*arguments, f"app-{slot}", slot_file=slot_file)
-        if not done.ok:
-            raise compose_fault(f"app-{slot} cannot be made", done)
-
-    def _start(self, release: Release, slot: str) -> None:
-        container = self.stack.require(f"app-{slot}")
-        self.stack.fence.require()
-        if container.labels.get(RELEASE) != release.id:
-            raise DeployFault("another release was put into the slot meanwhile", where=f"app-{slot}", remedy=LOOK)
-        with self.stack.fence.claimed(container) as claim:
-            claim.start()
-
-    def _stop(self, slot: str, seconds: int) -> None:
-        with self.stack.fence.claimed(self.stack.require(f"app-{slot}")) as claim:
-            claim.stop(seconds)
-
     def _admit(self, slot: str, former: str) -> None:
         edge = self._edge()
         if not edge.traffic()[slot].serving:
@@ -369,22 +253,12 @@ class DockerTarget(Target):
         edge.switch(slot, former if former != slot else "")
 
     def _settle(self, slot: str, former: str) -> None:
-        self._come_back(slot, True)
+        self._slot(slot).come_back(True)
         if former and former != slot:
-            self._come_back(former, False)
-
-    def _come_back(self, slot: str, wanted: bool) -> None:
-        container, policy = self._container(slot), "unless-stopped" if wanted else "no"
-        if container is not None and container.attrs["HostConfig"]["RestartPolicy"]["Name"] != policy:
-            with self.stack.fence.claimed(container) as claim:
-                claim.come_back(policy)
+            self._slot(former).come_back(False)
 
     def _edge(self) -> Edge:
         return Edge(self.stack.ask_edge, self.stack.tell_edge)
 
-    def _container(self, slot: str) -> Container | None:
-        return self.stack.find(f"app-{slot}")
-
-
-def _megabytes(path: Path) -> str:
-    return f"{path.stat().st_size / 1e6:.1f} MB" if path.exists() else ""
+    def _slot(self, name: str) -> Slot:
+        return Slot(self.stack, name)

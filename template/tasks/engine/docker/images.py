@@ -1,0 +1,73 @@
+"""The image of a release: its binary built on the host where Go is, made into an image, brought to the engine."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+
+from ..build import gobuild, image
+from ..build.source import BuildInfo
+from ..build.toolchain import find_go
+from ..deploy.releases import Release
+from .engine import Engine
+from .ship import send, send_through
+from .stack import Stack
+
+
+@dataclass
+class ImageBuild:
+    """Builds the images of one deploy on `builder`, for the engine of `stack`; `shipped` is the image's id there."""
+
+    stack: Stack
+    builder: Engine
+    shipped: str = ""
+    _flags: tuple[str, str] = ("", "")
+    _folder: Path | None = None
+    _told: str = ""
+
+    def build(self, info: BuildInfo) -> str:
+        """Build on the host where Go is here; else the image's own build stage does it. Gives a detail line."""
+        go, runner = find_go(), self.stack.runner
+        settings, environment = self.stack.project.settings, self.stack.project.configuration.environment
+        platform = self.stack.engine.platform()
+        plan = gobuild.plan_image_build(go, runner.root, settings.service, environment, info, platform)
+        self._flags = (plan.ldflags, plan.gcflags)
+        if not go:
+            return "inside Docker, as there is no Go here"
+        gobuild.build(runner, plan, info)
+        self._folder = gobuild.package_folder(runner, plan)
+        return f"{plan.output.relative_to(runner.root)}, {_megabytes(plan.output)}"
+
+    def package(self, info: BuildInfo) -> str:
+        """Build the image; gives its id."""
+        configuration = self.stack.project.configuration
+        environment = configuration.environment
+        environment = replace(environment, platform=environment.platform or self._other_platform())
+        plan = image.plan_image(environment, info, configuration.stack_values(), self._flags, self._folder)
+        return image.build_image(self.stack.runner, plan, self.builder.endpoint)
+
+    def ship(self, release: Release, host: str, progress: Callable[[str], None]) -> str:
+        """Send the image to the engine where it was not built on it. Gives a detail line."""
+        self.shipped = release.artefact
+        if self.builder.endpoint == self.stack.engine.endpoint:
+            return "built where it runs"
+        tag = image.image_tag(release.build)
+        self.stack.runner.act(f"send {tag} to {host}", lambda: self._send(release.artefact, tag, progress))
+        return self._told
+
+    def _send(self, artefact: str, tag: str, progress: Callable[[str], None]) -> None:
+        registry = self.stack.project.configuration.environment.registry
+        way = partial(send_through, registry) if registry else partial(send, artefact)
+        self.shipped, size = way(source=self.builder, tag=tag, destination=self.stack.engine, progress=progress)
+        self._told = f"{size / 1e6:.1f} MB" if size else "there already"
+
+    def _other_platform(self) -> str:
+        """The engine's platform where images are built on one of another."""
+        own = self.stack.engine.platform()
+        return "" if self.builder is self.stack.engine or self.builder.platform() == own else own
+
+
+def _megabytes(path: Path) -> str:
+    return f"{path.stat().st_size / 1e6:.1f} MB" if path.exists() else ""
