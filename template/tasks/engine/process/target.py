@@ -16,18 +16,19 @@ from ..build.source import BuildInfo
 from ..build.toolchain import main_package, require_go
 from ..config.configuration import Configuration
 from ..config.settings import Settings
-from ..core.errors import DeployFault, UsageFault
+from ..core.errors import DeployFault
 from ..core.network import fetch_json, free_port, require_free_port
 from ..core.paths import private_folder, write_private
 from ..core.processes import PAUSE, Process, Processes
-from ..core.runner import Runner, clean_environment
+from ..core.runner import Runner
 from ..core.slots import SLOTS
 from ..core.waiting import wait_until
 from ..deploy.lock import Lease, file_lock
 from ..deploy.releases import Release, ReleaseStore
-from ..deploy.target import SlotState, Target, migration_fault
+from ..deploy.target import SlotState, migration_fault
 from .front_door import NAME as EDGE
 from .front_door import FrontDoor
+from .operations import ProcessOperations
 from .releases import FileReleases
 
 HOST = "127.0.0.1"
@@ -35,7 +36,7 @@ DRAIN_LEAD = "100ms"
 """Requests have left the slot before it is asked to stop."""
 
 
-class ProcessTarget(Target):
+class ProcessTarget(ProcessOperations):
     """One environment as processes. `state` is its folder outside the checkout: records, logs, data, binaries."""
 
     name = "process"
@@ -127,7 +128,7 @@ class ProcessTarget(Target):
 
     def keep(self, release: Release) -> None:
         """Keep the release's binary and values."""
-        folder = self._release_folder(release.id)
+        folder = self.release_folder(release.id)
         if not self.runner.dry and self._binary:
             private_folder(folder)
             shutil.copy2(self._binary, folder / self.settings.service)
@@ -135,17 +136,17 @@ class ProcessTarget(Target):
 
     def missing(self, release: Release) -> str:
         """A release needs its folder."""
-        return "" if (self._release_folder(release.id) / "values.json").exists() else "its binary was removed"
+        return "" if (self.release_folder(release.id) / "values.json").exists() else "its binary was removed"
 
     def secret_changed(self, release: Release, name: str) -> bool:
         """Compare with the file that the release has."""
-        kept = self._release_folder(release.id) / "secrets" / name
+        kept = self.release_folder(release.id) / "secrets" / name
         return not kept.exists() or kept.read_text(encoding="utf-8") != self.configuration[name]
 
     def forget_all_but(self, releases: Sequence[Release]) -> None:
         """Delete the folders of all other releases."""
         kept = {release.id for release in releases}
-        for folder in self._release_folder("").glob("*"):
+        for folder in self.release_folder("").glob("*"):
             if folder.name not in kept:
                 shutil.rmtree(folder)
 
@@ -241,83 +242,7 @@ class ProcessTarget(Target):
             self._switch(former)
         self.processes.stop(slot)
 
-    # --- Beside a deploy -----------------------------------------------------------------------
-
-    def needs_password(self) -> bool:
-        """There is no database of its own that has one."""
-        return False
-
-    def configure(self, configuration: Configuration) -> None:
-        """What is built and kept from now on has these values."""
-        self.configuration = configuration
-
-    def door_runs(self) -> bool:
-        """The front door's process lives."""
-        return self.door.alive()
-
-    def in_maintenance(self) -> bool:
-        """The front door looks for a file."""
-        return self.door.maintenance.exists()
-
-    def set_maintenance(self, on: bool) -> None:
-        """Make the file, or delete it."""
-        if on:
-            self.door.maintenance.touch()
-        else:
-            self.door.maintenance.unlink(missing_ok=True)
-
-    def show_logs(self, lines: str, follow: bool) -> int:
-        """The end of both slots' files."""
-        files = [str(path) for slot in SLOTS if (path := self.processes.log_file(slot)).exists()]
-        if not files:
-            what = f"{self.settings.service} never ran in {self.environment_name}"
-            raise DeployFault(what, remedy=f"deploy --env={self.environment_name}")
-        return self.runner.stream(["tail", "-n", lines, *(["-F"] if follow else []), *files])
-
-    def execute(self, service: str, command: Sequence[str]) -> int:
-        """Run it with the environment of the process that serves."""
-        return self.runner.stream(command, env=self.live_environment())
-
-    def database_from_here(self, url: str) -> str:
-        """It is a file, or on this machine."""
-        return url
-
-    def victim(self, drill: str) -> str:
-        """Nothing brings processes back, so there is nothing to drill."""
-        raise self._not_drilled(drill)
-
-    def fault(self, drill: str) -> AbstractContextManager[Callable[[float], None]]:
-        """There is none."""
-        raise self._not_drilled(drill)
-
-    def take_down(self, data: bool) -> None:
-        """Stop both slots and the front door."""
-        self.runner.act(f"stop the processes of {self.environment_name}", lambda: self._take_down(data))
-
-    def _take_down(self, data: bool) -> None:
-        for name in (*SLOTS, EDGE):
-            self.processes.stop(name)
-        if data:
-            shutil.rmtree(self.state)
-
-    def live_environment(self) -> dict[str, str]:
-        """The whole environment of the process that serves."""
-        process = self.processes.get(self.live_slot())
-        return self.environment(process.release) if process else {}
-
-    def environment(self, release: str) -> dict[str, str]:
-        """The whole environment of a release's process."""
-        values = json.loads((self._release_folder(release) / "values.json").read_text(encoding="utf-8"))
-        return clean_environment({str(name): str(value) for name, value in values.items()})
-
     # --- Pieces --------------------------------------------------------------------------------
-
-    def _not_drilled(self, drill: str) -> UsageFault:
-        return UsageFault(
-            f"drill.{drill} needs the docker target, and {self.environment_name} has the target {self.name}",
-            where="invoke.yaml",
-            remedy="drill an environment with target: docker",
-        )
 
     def _values(self, folder: Path) -> dict[str, str]:
         values = dict(self.configuration.service_values())
@@ -327,7 +252,7 @@ class ProcessTarget(Target):
         return values
 
     def _command(self, release: Release, command: str) -> list[str]:
-        return [str(self._release_folder(release.id) / self.settings.service), command]
+        return [str(self.release_folder(release.id) / self.settings.service), command]
 
     def _start_door(self) -> None:
         if not self.door.binary.exists():
@@ -353,6 +278,3 @@ class ProcessTarget(Target):
         code = self.processes.exit_code(slot)
         known = "" if code is None else f" (exit code {code})"
         return DeployFault(f"the {slot} slot exited at its start{known}", details=lines)
-
-    def _release_folder(self, release: str) -> Path:
-        return self.state / "kept" / release

@@ -1,0 +1,108 @@
+"""What the process target can do beside a deploy: look into what runs, hold it, stop it."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
+from pathlib import Path
+
+from ..config.configuration import Configuration
+from ..config.settings import Settings
+from ..core.errors import DeployFault, UsageFault
+from ..core.processes import Processes
+from ..core.runner import Runner, clean_environment
+from ..core.slots import SLOTS
+from ..deploy.target import Target
+from .front_door import NAME as EDGE
+from .front_door import FrontDoor
+
+
+class ProcessOperations(Target):
+    """A part of the process target."""
+
+    runner: Runner
+    settings: Settings
+    configuration: Configuration
+    state: Path
+    processes: Processes
+    door: FrontDoor
+
+    def needs_password(self) -> bool:
+        """There is no database of its own that has one."""
+        return False
+
+    def configure(self, configuration: Configuration) -> None:
+        """What is built and kept from now on has these values."""
+        self.configuration = configuration
+
+    def door_runs(self) -> bool:
+        """The front door's process lives."""
+        return self.door.alive()
+
+    def in_maintenance(self) -> bool:
+        """The front door looks for a file."""
+        return self.door.maintenance.exists()
+
+    def set_maintenance(self, on: bool) -> None:
+        """Make the file, or delete it."""
+        if on:
+            self.door.maintenance.touch()
+        else:
+            self.door.maintenance.unlink(missing_ok=True)
+
+    def show_logs(self, lines: str, follow: bool) -> int:
+        """The end of both slots' files."""
+        files = [str(path) for slot in SLOTS if (path := self.processes.log_file(slot)).exists()]
+        if not files:
+            what = f"{self.settings.service} never ran in {self.environment_name}"
+            raise DeployFault(what, remedy=f"deploy --env={self.environment_name}")
+        return self.runner.stream(["tail", "-n", lines, *(["-F"] if follow else []), *files])
+
+    def execute(self, service: str, command: Sequence[str]) -> int:
+        """Run it with the environment of the process that serves."""
+        return self.runner.stream(command, env=self.live_environment())
+
+    def database_from_here(self, url: str) -> str:
+        """It is a file, or on this machine."""
+        return url
+
+    def victim(self, drill: str) -> str:
+        """Nothing brings processes back, so there is nothing to drill."""
+        raise self._not_drilled(drill)
+
+    def fault(self, drill: str) -> AbstractContextManager[Callable[[float], None]]:
+        """There is none."""
+        raise self._not_drilled(drill)
+
+    def take_down(self, data: bool) -> None:
+        """Stop both slots and the front door."""
+        self.runner.act(f"stop the processes of {self.environment_name}", lambda: self._take_down(data))
+
+    def _take_down(self, data: bool) -> None:
+        for name in (*SLOTS, EDGE):
+            self.processes.stop(name)
+        if data:
+            shutil.rmtree(self.state)
+
+    def environment(self, release: str) -> dict[str, str]:
+        """The whole environment of a release's process."""
+        values = json.loads((self.release_folder(release) / "values.json").read_text(encoding="utf-8"))
+        return clean_environment({str(name): str(value) for name, value in values.items()})
+
+    def release_folder(self, release: str) -> Path:
+        """Where a kept release's binary and values are."""
+        return self.state / "kept" / release
+
+    def live_environment(self) -> dict[str, str]:
+        """The whole environment of the process that serves."""
+        process = self.processes.get(self.live_slot())
+        return self.environment(process.release) if process else {}
+
+    def _not_drilled(self, drill: str) -> UsageFault:
+        return UsageFault(
+            f"drill.{drill} needs the docker target, and {self.environment_name} has the target {self.name}",
+            where="invoke.yaml",
+            remedy="drill an environment with target: docker",
+        )
