@@ -109,6 +109,13 @@ class Migration:
     irreversible: bool
 
 
+def migrations_fingerprint(root: Path) -> str:
+    """A hash of the migrations with their names; empty where there are none."""
+    files = sorted((root / "migrations").glob("*.sql"))
+    digest = hashlib.sha256(b"".join(path.name.encode() + b"\0" + path.read_bytes() for path in files))
+    return digest.hexdigest()[:16] if files else ""
+
+
 def migrations_unknown_to(runner: Runner, commit: str) -> list[Migration]:
     """The migrations of the work tree that a commit does not have; all of them where git does not know the commit."""
     listed = runner.read(["git", "ls-tree", "--name-only", commit, "migrations/"]) if commit else None

@@ -12,11 +12,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-from ..build.source import BuildInfo
+from ..build.source import BuildInfo, migrations_fingerprint
 from ..config.configuration import Configuration
 from ..core.console import Console
 from ..core.errors import DeployFault, Fault
 from ..core.interruption import undisturbed
+from ..core.paths import ROOT
 from .failures import UnfinishedFault, explained
 from .hooks import Hooks
 from .releases import Deployment, Release, new_release
@@ -87,7 +88,7 @@ class Deployer:
             if not wanted and serving[0]:
                 self.console.report("outcome", outcome=UNCHANGED, **facts)
                 return Result(UNCHANGED, serving[0], first.url, dict(self.console.seconds))
-            release = new_release(info, artefact, configuration, fingerprint)
+            release = new_release(info, artefact, configuration, fingerprint, migrations_fingerprint(ROOT))
             facts["release"] = release.id
             self.hooks.before("pre-deploy", **facts)
             done = self._roll_out(wanted, lambda switcher: switcher.deploy(release), self.soak)

@@ -23,7 +23,10 @@ FAILED = "failed"
 
 @dataclass(frozen=True)
 class Release:
-    """A build with its configuration. `artefact` identifies the image or binary, `values` are masked."""
+    """A build with its configuration. `artefact` identifies the image or binary, `values` are masked.
+
+    `migrations` is a hash of those that its database has had; empty where nothing is known of them.
+    """
 
     id: str
     service: str
@@ -34,6 +37,7 @@ class Release:
     artefact: str
     configuration: str
     values: Mapping[str, str] = field(default_factory=dict)
+    migrations: str = ""
 
     @property
     def build(self) -> BuildInfo:
@@ -83,7 +87,9 @@ class ReleaseStore(Protocol):
         """Keep a record, as a whole or not at all."""
 
 
-def new_release(info: BuildInfo, artefact: str, configuration: Configuration, fingerprint: str) -> Release:
+def new_release(
+    info: BuildInfo, artefact: str, configuration: Configuration, fingerprint: str, migrations: str = ""
+) -> Release:
     """A release that is about to be started, the same on all hosts; its id sorts by time and shows the commit."""
     moment = datetime.now(timezone.utc).strftime("%Y%m%dT%H%M%S%f")[:-3]
     short = info.commit[:7] if info.commit != "unknown" else "nogit"
@@ -98,6 +104,7 @@ def new_release(info: BuildInfo, artefact: str, configuration: Configuration, fi
         artefact=artefact,
         configuration=fingerprint,
         values=values,
+        migrations=migrations,
     )
 
 
@@ -154,7 +161,9 @@ def now() -> str:
 def _parse(text: str) -> Deployment | None:
     try:
         data: Any = json.loads(text)
-        release = Release(**{item.name: data["release"][item.name] for item in fields(Release)})
+        # A record from before there was a field has its default.
+        known = {item.name for item in fields(Release)} & set(data["release"])
+        release = Release(**{name: data["release"][name] for name in known})
         rest = {item.name: data[item.name] for item in fields(Deployment) if item.name != "release"}
         return Deployment(release, **rest)
     except (ValueError, TypeError, KeyError):

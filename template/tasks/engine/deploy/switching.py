@@ -20,6 +20,7 @@ from .releases import BEGUN, DONE, FAILED, KEPT, Deployment, Release, good, new_
 from .rollback import release_to_return_to
 from .target import Target, fetch_version, verify_front_door, verify_slot
 
+MIGRATED = "none since what serves"
 KILLED = "its deployer ended before it was done"
 SOAK_PAUSE = 0.5
 """Seconds between two looks at a release that is watched before others follow."""
@@ -105,7 +106,8 @@ class Switcher:
             with self.console.step("migrate") as step:
                 self.target.keep(release)
                 self.target.bring_up()
-                step.detail = self.target.migrate(release, attempt.slot)
+                migrated = self._migrated(release)
+                step.detail = MIGRATED if migrated else self.target.migrate(release, attempt.slot)
             self._switch(attempt, release)
         return attempt.deployment
 
@@ -168,6 +170,19 @@ class Switcher:
         return found
 
     # --- Steps ---------------------------------------------------------------------------------
+
+    def _migrated(self, release: Release) -> bool:
+        """Whether the database has had all migrations of a release.
+
+        So it is where the release that serves has the same ones and the same configuration, which names the database,
+        and is ready: readiness holds the schema.
+        """
+        live = next((state for state in self.target.slots() if state.slot == self.former), None)
+        if live is None or live.health != "healthy" or not release.migrations:
+            return False
+        served = next((record.release for record in good(self.records) if record.release.id == live.release), None)
+        same = (release.migrations, release.configuration)
+        return served is not None and (served.migrations, served.configuration) == same
 
     def _switch(self, attempt: _Attempt, release: Release) -> None:
         self.lease.require()

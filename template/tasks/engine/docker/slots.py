@@ -53,6 +53,11 @@ class Slot:
         with self.stack.fence.claimed(self.stack.require(f"app-{self.name}")) as claim:
             claim.stop(seconds)
 
+    def retire(self, seconds: int) -> None:
+        """End its process, which gets no requests any more, and kill what has not ended after some seconds."""
+        with self.stack.fence.claimed(self.stack.require(f"app-{self.name}")) as claim:
+            claim.end(seconds)
+
     def come_back(self, wanted: bool) -> None:
         """Let its container come back where its process or its engine ends, or not."""
         container, policy = self.container, "unless-stopped" if wanted else "no"

@@ -210,7 +210,7 @@ class DockerTarget(DockerOperations):
 
     def retire(self, slot: str) -> None:
         """Stop the slot's container and keep it for a rollback."""
-        self.runner.act(f"stop app-{slot}", lambda: self._slot(slot).stop(STOP_SECONDS))
+        self.runner.act(f"stop app-{slot}", lambda: self._slot(slot).retire(STOP_SECONDS))
         # Stopped, it is out by its health: after a start by hand the edge shall find it again.
         self.runner.act(f"let the edge look at app-{slot}", lambda: self._edge().admit(slot))
 
