@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from contextlib import nullcontext
 
 from invoke.context import Context
 
@@ -68,7 +69,10 @@ def deploy(
     targets = make_targets(s.runner, s.settings, configuration)
     configuration = with_password(s, targets, configuration, set_ or ())
     _let_hear(s, targets[0], events)
-    with locked(targets, f"deploy --env={env}", wait, s.console.note) as leases:
+    hooks = _hooks(s, targets[0])
+    # A hook may change what is built.
+    ahead = nullcontext() if hooks.has("pre-build") else targets[0].build_ahead(info)
+    with ahead, locked(targets, f"deploy --env={env}", wait, s.console.note) as leases:
         s.console.title(f"Deploying {s.settings.service} {info.version} to {env} ({described(targets)})")
         for target in targets:
             _look_after_edge(s, target, edge)
@@ -222,8 +226,11 @@ def _deployer(s: Session, targets: Sequence[Target], leases: Sequence[Lease], ti
     consoles = [s.console.of_host(each.host, together) if each.host else s.console for each in targets]
     parts = zip(targets, consoles, leases, strict=True)
     switchers = [Switcher(target, timeouts, console, lease, dry) for target, console, lease in parts]
-    hooks = Hooks(s.runner, _facts(s, targets[0]), s.console.progress)
-    return Deployer(switchers, s.console, hooks, environment.parallel, environment.soak_seconds, dry)
+    return Deployer(switchers, s.console, _hooks(s, targets[0]), environment.parallel, environment.soak_seconds, dry)
+
+
+def _hooks(s: Session, target: Target) -> Hooks:
+    return Hooks(s.runner, _facts(s, target), s.console.progress)
 
 
 def _facts(s: Session, target: Target) -> dict[str, str]:

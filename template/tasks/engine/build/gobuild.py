@@ -12,7 +12,7 @@ from pathlib import Path
 
 from ..config.settings import Environment, parse_platform
 from ..core.errors import BuildFault, UsageFault
-from ..core.runner import Runner
+from ..core.runner import Runner, Running
 from .source import BuildInfo
 from .toolchain import main_package
 
@@ -95,29 +95,57 @@ def this_machine() -> tuple[str, str]:
     return host.system().lower(), names.get(machine, machine)
 
 
-def build(runner: Runner, plan: GoBuild, info: BuildInfo) -> None:
-    """Run the build and check that the binary reports what was injected; BuildFault with the compiler's words."""
-    plan.output.parent.mkdir(exist_ok=True)
-    env = {**_go_environment(), **plan.env}
-    draft = plan.output.with_name(f".{plan.output.name}.{os.getpid()}")
-    if runner.dry:
-        runner.run(plan.argv, env=env)
-        return
-    try:
-        if plan.output.exists():
-            # Go leaves a binary alone that is up to date, and links anew where there is none.
-            shutil.copy2(plan.output, draft)
-        outcome = runner.run([str(draft) if word == str(plan.output) else word for word in plan.argv], env=env)
+@dataclass(frozen=True)
+class BegunBuild:
+    """A build that goes on beside other work, into a draft; `finish` it, and `end` it in any case."""
+
+    runner: Runner
+    plan: GoBuild
+    draft: Path
+    running: Running
+
+    def finish(self, info: BuildInfo) -> None:
+        """Wait for the compiler, and check that the binary reports what was injected.
+
+        Raises BuildFault with the compiler's words, and UsageFault for a platform that Go does not know.
+        """
+        outcome = self.running.wait()
         if "unsupported GOOS/GOARCH" in outcome.stderr:
-            raise UsageFault(f"Go knows no such platform: {plan.env}", remedy="go tool dist list shows those it knows")
+            what = f"Go knows no such platform: {self.plan.env}"
+            raise UsageFault(what, remedy="go tool dist list shows those it knows")
         if not outcome.ok:
-            raise BuildFault(
-                "the service does not build", details=outcome.tail(), remedy="mend the code; go vet ./... may say more"
-            )
-        _verify(runner, plan, draft, info)
-        draft.replace(plan.output)
+            remedy = "mend the code; go vet ./... may say more"
+            raise BuildFault("the service does not build", details=outcome.tail(), remedy=remedy)
+        _verify(self.runner, self.plan, self.draft, info)
+        self.draft.replace(self.plan.output)
+
+    def end(self) -> None:
+        """End the compiler where it still runs, and remove the draft."""
+        self.running.end()
+        self.draft.unlink(missing_ok=True)
+
+
+def begin(runner: Runner, plan: GoBuild) -> BegunBuild:
+    """Start the compiler."""
+    plan.output.parent.mkdir(exist_ok=True)
+    draft = plan.output.with_name(f".{plan.output.name}.{os.getpid()}")
+    if plan.output.exists():
+        # Go leaves a binary alone that is up to date, and links anew where there is none.
+        shutil.copy2(plan.output, draft)
+    argv = [str(draft) if word == str(plan.output) else word for word in plan.argv]
+    return BegunBuild(runner, plan, draft, runner.begin(argv, {**_go_environment(), **plan.env}))
+
+
+def build(runner: Runner, plan: GoBuild, info: BuildInfo, begun: BegunBuild | None = None) -> None:
+    """Run the build, or finish one that was begun, and check it; the faults are those of `BegunBuild.finish`."""
+    if runner.dry:
+        runner.run(plan.argv)
+        return
+    begun = begun or begin(runner, plan)
+    try:
+        begun.finish(info)
     finally:
-        draft.unlink(missing_ok=True)
+        begun.end()
 
 
 def _verify(runner: Runner, plan: GoBuild, binary: Path, info: BuildInfo) -> None:

@@ -39,6 +39,27 @@ class Outcome:
 
 
 @dataclass(frozen=True)
+class Running:
+    """A command that was started."""
+
+    process: subprocess.Popen[str]
+
+    def wait(self, timeout: float | None = None) -> Outcome:
+        """What it left, once it has ended; status 124 where it takes more than `timeout` seconds."""
+        try:
+            out, errors = self.process.communicate(timeout=timeout)
+        except subprocess.TimeoutExpired:
+            command = str(self.process.args[0])  # type: ignore[index]
+            return Outcome(124, "", f"{command} did not finish within {timeout:.0f} s and was ended")
+        return Outcome(self.process.returncode, out, errors)
+
+    def end(self) -> None:
+        """Kill it where it has not ended."""
+        with self.process:
+            self.process.kill()
+
+
+@dataclass(frozen=True)
 class Runner:
     """Runs commands in `root`. In a dry run nothing changes: commands and acts are printed to `log` instead."""
 
@@ -83,19 +104,19 @@ class Runner:
         else:
             action()
 
+    def begin(self, argv: Sequence[str], env: Mapping[str, str] | None = None) -> Running:
+        """Start a command, also in a dry run; it runs until it is waited for or ended."""
+        with held_back():
+            return Running(self._started(argv, env))
+
     def _run(self, argv: Sequence[str], env: Mapping[str, str] | None, timeout: float | None) -> Outcome:
-        process: subprocess.Popen[str] | None = None
+        running: Running | None = None
         try:
-            with held_back():
-                process = self._started(argv, env)
-            out, errors = process.communicate(timeout=timeout)
-            return Outcome(process.returncode, out, errors)
-        except subprocess.TimeoutExpired:
-            return Outcome(124, "", f"{argv[0]} did not finish within {timeout:.0f} s and was ended")
+            running = self.begin(argv, env)
+            return running.wait(timeout)
         finally:
-            if process is not None:
-                with process:
-                    process.kill()
+            if running is not None:
+                running.end()
 
     def _started(self, argv: Sequence[str], env: Mapping[str, str] | None) -> subprocess.Popen[str]:
         try:

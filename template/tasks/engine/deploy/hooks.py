@@ -28,6 +28,11 @@ class Hooks:
     facts: Mapping[str, str]
     log: TextIO
 
+    def has(self, name: str) -> bool:
+        """Whether there is such a hook."""
+        path = self.runner.root / FOLDER / name
+        return path.is_file() and os.access(path, os.X_OK)
+
     def before(self, name: str, **facts: str) -> None:
         """Run a hook that may refuse: one that fails ends the deploy with DeployFault."""
         done = self._run(name, facts)
@@ -47,7 +52,7 @@ class Hooks:
 
     def _run(self, name: str, facts: Mapping[str, str]) -> Outcome:
         path = self.runner.root / FOLDER / name
-        if not path.is_file() or not os.access(path, os.X_OK):
+        if not self.has(name):
             return Outcome(0, "", "")
         known = {f"{PREFIX}{key.upper()}": value for key, value in {**self.facts, **facts}.items()} | lent()
         done = self.runner.run([str(path)], env=clean_environment(known))

@@ -57,6 +57,9 @@ class Target(Protocol):
     def check(self) -> str:
         """Refuse what would fail later: MissingFault or UsageFault. Gives a detail line."""
 
+    def build_ahead(self, info: BuildInfo) -> AbstractContextManager[None]:
+        """Begin to make the binary, beside what comes before `build`; what is not used in the end stops."""
+
     def build(self, info: BuildInfo) -> str:
         """Make the binary. Gives a detail line."""
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -26,17 +27,26 @@ class ImageBuild:
     _flags: tuple[str, str] = ("", "")
     _folder: Path | None = None
     _told: str = ""
+    _begun: gobuild.BegunBuild | None = None
+
+    @contextmanager
+    def ahead(self, info: BuildInfo) -> Iterator[None]:
+        """Begin to build on the host, where Go is here; what is not finished meanwhile ends."""
+        if find_go() and not self.stack.runner.dry:
+            self._begun = gobuild.begin(self.stack.runner, self._plan(info))
+        try:
+            yield
+        finally:
+            if self._begun:
+                self._begun.end()
 
     def build(self, info: BuildInfo) -> str:
         """Build on the host where Go is here; else the image's own build stage does it. Gives a detail line."""
-        go, runner = find_go(), self.stack.runner
-        settings, environment = self.stack.project.settings, self.stack.project.configuration.environment
-        platform = self.stack.engine.platform()
-        plan = gobuild.plan_image_build(go, runner.root, settings.service, environment, info, platform)
+        runner, plan = self.stack.runner, self._plan(info)
         self._flags = (plan.ldflags, plan.gcflags)
-        if not go:
+        if not find_go():
             return "inside Docker, as there is no Go here"
-        gobuild.build(runner, plan, info)
+        gobuild.build(runner, plan, info, self._begun)
         self._folder = gobuild.package_folder(runner, plan)
         return f"{plan.output.relative_to(runner.root)}, {_megabytes(plan.output)}"
 
@@ -56,6 +66,11 @@ class ImageBuild:
         tag = image.image_tag(release.build)
         self.stack.runner.act(f"send {tag} to {host}", lambda: self._send(release.artefact, tag, progress))
         return self._told
+
+    def _plan(self, info: BuildInfo) -> gobuild.GoBuild:
+        settings, environment = self.stack.project.settings, self.stack.project.configuration.environment
+        root, platform = self.stack.runner.root, self.stack.engine.platform()
+        return gobuild.plan_image_build(find_go(), root, settings.service, environment, info, platform)
 
     def _send(self, artefact: str, tag: str, progress: Callable[[str], None]) -> None:
         registry = self.stack.project.configuration.environment.registry

@@ -81,6 +81,10 @@ class DockerTarget(DockerOperations):
 
     # --- Build ---------------------------------------------------------------------------------
 
+    def build_ahead(self, info: BuildInfo) -> AbstractContextManager[None]:
+        """Start the compiler."""
+        return self._images.ahead(info)
+
     def build(self, info: BuildInfo) -> str:
         """Build the binary where Go is here."""
         return self._images.build(info)
@@ -170,6 +174,8 @@ class DockerTarget(DockerOperations):
         if not self.runner.dry:
             self._watch = HealthWatch(self.stack.engine, self.project.name)
         self.runner.act(f"start app-{slot}", lambda: self._slot(slot).start(release.id))
+        # By the time that it is healthy the edge has looked its address up, and probed it.
+        self.runner.act(f"let the edge look at app-{slot}", lambda: self._edge().drain(slot))
 
     def interrupt(self) -> None:
         """Ends the stream of events, and with it the wait."""

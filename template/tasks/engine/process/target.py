@@ -7,7 +7,7 @@ import json
 import shutil
 import subprocess
 from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -75,6 +75,10 @@ class ProcessTarget(ProcessOperations):
         return self.configuration.fingerprint()[:16]
 
     # --- Build ---------------------------------------------------------------------------------
+
+    def build_ahead(self, info: BuildInfo) -> AbstractContextManager[None]:
+        """Nothing takes long before it."""
+        return nullcontext()
 
     def build(self, info: BuildInfo) -> str:
         """Build the binary for this machine, and the front door where it does not run."""
