@@ -34,6 +34,8 @@ class Aim:
             return f"{value:.2f} s"
         if self.unit == "ms":
             return f"{value * 1000:.0f} ms"
+        if self.unit == "×":
+            return f"{value:.2f}"
         if self.unit == "MB":
             return f"{value / 1e6:.1f} MB"
         return f"{value:,.0f}{self.unit}"
@@ -45,10 +47,13 @@ def aims(document: Mapping[str, Any]) -> list[Aim]:
     ours = ways["invoke"]
     change = ours["change"]
     times = ways["article"]["change"]["total_s"] / change["total_s"]
-    sizes = document["images"]
+    sizes, race = document["images"], document["race"]["ways"]
     return [
         Aim("deploy a one-line change, all steps", 5, change["total_s"], "s"),
         Aim("deploy a one-line change until the new code serves", 3.5, change["serving_s"], "s"),
+        *_beside(race, "plain", "plain Compose with the same stack", 0.7),
+        *_beside(race, "compose", "one container of *Compose at its best*", 1),
+        Aim("nothing new, in times of plain Compose", 1, race["invoke"]["nothing_s"] / race["plain"]["nothing_s"], "×"),
         Aim("times faster than the article's way", 15, times, "", least=True),
         _lost("requests lost", alone["many"]),
         _lost("requests lost over HTTP/2", alone["http2"]),
@@ -56,13 +61,25 @@ def aims(document: Mapping[str, Any]) -> list[Aim]:
         Aim("service ends at its start → cause on screen", 1, ours["crash"]["told_s"], "s"),
         Aim("rollback", 3, ours["rollback_s"], "s"),
         Aim("deploy of nothing new", 2, ours["nothing_new_s"], "s"),
-        Aim("the tool's own share of a deploy", 1, alone["deploy"]["overhead_s"], "s"),
+        Aim("the tool's own share of a deploy", 0.6, alone["deploy"]["overhead_s"], "s"),
         Aim("`invoke --list`", 0.4, alone["list_s"], "s"),
         Aim("`copier copy`", 3, document["copier_s"], "s"),
         Aim("image without a database", 12e6, sizes["none"], "MB"),
         Aim("image with PostgreSQL", 32e6, sizes["postgres"], "MB"),
         Aim("layers that travel on a code change", 1, ours["changed"]["layers"], ""),
     ]
+
+
+def _beside(race: Mapping[str, Any], other: str, called: str, limit: float) -> list[Aim]:
+    """The two times of a changed line, in times of another way's in the same rounds."""
+    return [
+        Aim(f"a changed line until {until}, in times of {called}", limit, _ratio(race, other, what), "×")
+        for what, until in (("total_s", "all is done"), ("serving_s", "it serves"))
+    ]
+
+
+def _ratio(race: Mapping[str, Any], other: str, what: str) -> float:
+    return float(race["invoke"][what] / race[other][what])
 
 
 def _lost(what: str, many: Mapping[str, Any]) -> Aim:

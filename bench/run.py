@@ -17,14 +17,16 @@ from maintain.stand_ins import runtimes_present
 
 from . import load_client, machine, ours, report, sizes
 from .measure import measure_way
+from .race import measure_race
 from .service import BenchError, Service, make_service, remove_images
 from .tls import put_behind_tls
-from .ways import Invoke, Way, article_way, compose_way
+from .ways import Invoke, Way, article_way, compose_way, plain_way
 from .without_load import measure_without_load
 
 CONNECTIONS = (50, 200)
 SWITCHES = 20
 RUNS = 3
+ROUNDS = 7
 
 
 @dataclass(frozen=True)
@@ -37,6 +39,11 @@ class Plan:
     def runs(self) -> int:
         """Runs that a median is taken of."""
         return 1 if self.quick else RUNS
+
+    @property
+    def rounds(self) -> int:
+        """Rounds of the race."""
+        return 1 if self.quick else ROUNDS
 
     @property
     def switches(self) -> int:
@@ -78,6 +85,12 @@ def _measure(plan: Plan, images: Mapping[str, str], settings: Mapping[str, str])
         client = load_client.build(base)
         service = make_service(base, settings)
         try:
+            _say("run by run: the same line changed in three ways that are all up")
+            racing = {
+                "plain": plain_way(service, base, settings),
+                "compose": compose_way(service, base / "race", images),
+            }
+            document["race"] = measure_race({**racing, "invoke": Invoke(service)}, client, plan.rounds, _say)
             for name, way in _ways(service, base, images).items():
                 document["ways"][name] = _one_way(way, client, plan, base, document)
         finally:

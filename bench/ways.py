@@ -214,6 +214,34 @@ class Compose:
         return {"services": {"app": app, "database": store}}
 
 
+class PlainCompose(Compose):
+    """`docker compose up --build --wait` of the stack that the template generates, front door included, without a task."""
+
+    def __init__(self, service: Service, images: Mapping[str, str], tag: str) -> None:
+        self.title = "plain Compose: the generated stack, compose up --build --wait"
+        self.service = service
+        self._project = service.folder.parent.name
+        self._tag = tag
+        self._images = images
+
+    def prepare(self) -> None:
+        """The same command brings it up."""
+        self.deploy()
+
+    def deploy(self) -> Run:
+        """One command, as the compose file's first lines say."""
+        return self._compose("up", "--detach", "--build", "--wait")
+
+    def containers(self) -> list[str]:
+        """The one slot that plain Compose uses."""
+        return [f"{self._project}-app-blue-1"]
+
+    def _compose(self, *words: str, level: str = "info", status: int = 0) -> Run:
+        command = ["docker", "compose", "--project-name", self._project, *words]
+        own = {"EDGE_PORT": str(self.service.port), "APP_IMAGE": self._tag, "APP_ENV_FILE": f".env.{ENV}"}
+        return run(command, self.service.folder, {**os.environ, **self._images, **own, "LOG_LEVEL": level}, status)
+
+
 def article_way(service: Service, base: Path, images: Mapping[str, str]) -> Compose:
     """As the articles show it."""
     copy = service.copy(base / f"{service.name}-article" / service.name)
@@ -224,3 +252,9 @@ def compose_way(service: Service, base: Path, images: Mapping[str, str]) -> Comp
     """Compose at its best: the template's own Dockerfile with caches, and a fast probe."""
     copy = service.copy(base / f"{service.name}-compose" / service.name)
     return Compose("compose at its best: cached build, fast probe", copy, images, FAST_PROBE, article=False)
+
+
+def plain_way(service: Service, base: Path, images: Mapping[str, str]) -> PlainCompose:
+    """The stack that is generated, without the tasks."""
+    copy = service.copy(base / f"{service.name}-plain" / service.name)
+    return PlainCompose(copy, images, f"{service.name}-plain:latest")
