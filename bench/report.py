@@ -73,8 +73,8 @@ METHOD = """\
   {connections} connections say how busy the machine is, more than how fast the service is. Compare columns only.
 - The load average before each way is in the last table. Where it is above 1, other programs were at work on the machine
   as well, and every figure of seconds is larger for it; a count of lost requests is not.
-- A deploy that is switched does more than one that is not: it starts the new release beside the old one, runs the
-  migrations in a container of their own, checks the binary and the front door, lets requests finish, and stops the
+- A deploy that is switched does more than one that is not: it starts the new release beside the old one, runs its
+  new migrations in a container of their own, checks the binary and the front door, lets requests finish, and stops the
   former release without haste. *Compose at its best* does none of it, and may be done sooner.
 - Go's caches are full, on the host and in the builder of *Compose at its best*. A first build takes minutes in any way.
 - On a machine with stand-ins the Alpine image is a Debian one; it costs the article's way nothing but disk.

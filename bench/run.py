@@ -86,11 +86,9 @@ def _measure(plan: Plan, images: Mapping[str, str], settings: Mapping[str, str])
         service = make_service(base, settings)
         try:
             _say("run by run: the same line changed in three ways that are all up")
-            racing = {
-                "plain": plain_way(service, base, settings),
-                "compose": compose_way(service, base / "race", images),
-            }
-            document["race"] = measure_race({**racing, "invoke": Invoke(service)}, client, plan.rounds, _say)
+            plain, one = plain_way(service, base, settings), compose_way(service, base / "race", images)
+            racing: dict[str, Way] = {"plain": plain, "compose": one, "invoke": Invoke(service)}
+            document["race"] = measure_race(racing, client, plan.rounds, _say)
             for name, way in _ways(service, base, images).items():
                 document["ways"][name] = _one_way(way, client, plan, base, document)
         finally:

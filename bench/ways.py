@@ -215,7 +215,7 @@ class Compose:
 
 
 class PlainCompose(Compose):
-    """`docker compose up --build --wait` of the stack that the template generates, front door included, without a task."""
+    """`docker compose up --build --wait` of the stack that the template generates, front door included."""
 
     def __init__(self, service: Service, images: Mapping[str, str], tag: str) -> None:
         self.title = "plain Compose: the generated stack, compose up --build --wait"
