@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
 from ..core.errors import DeployFault
@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from docker.models.containers import Container
 
 LOG_LINES = 12
+PAUSE = 0.02
+"""Seconds between two questions to a container that is about to become ready."""
 
 
 class HealthWatch:
@@ -27,8 +29,8 @@ class HealthWatch:
         """End the stream of events."""
         self._stream.close()
 
-    def wait(self, container: Container, timeout: float) -> None:
-        """Return as soon as the container is healthy.
+    def wait(self, container: Container, timeout: float, ready: Callable[[], bool] | None = None) -> None:
+        """Return as soon as the container is healthy, or `ready` says so, which is asked again and again.
 
         Raises DeployFault with the cause as soon as the container has died, or after `timeout` seconds.
         """
@@ -37,7 +39,7 @@ class HealthWatch:
         if container.status == "running" and _health(container.attrs["State"]) == "healthy":
             return
         out_of_memory = False
-        with self._ending_after(timeout):
+        with self._ending_after(timeout), self._asking(ready) as found:
             for event in self._stream:
                 action = event.get("Action") if event.get("id") == container.id else ""
                 if action == "health_status: healthy":
@@ -47,7 +49,30 @@ class HealthWatch:
                 if action == "die":
                     code = event["Actor"]["Attributes"].get("exitCode", "")
                     raise fault_of(container, "exited at its start", code, out_of_memory)
-        raise fault_of(container, f"was not healthy within {timeout:.0f} s")
+        if not found.is_set():
+            raise fault_of(container, f"was not healthy within {timeout:.0f} s")
+
+    @contextmanager
+    def _asking(self, ready: Callable[[], bool] | None) -> Iterator[threading.Event]:
+        """Ask beside the events; the stream ends as soon as the answer is yes, and the event is set."""
+        found, ended = threading.Event(), threading.Event()
+
+        def ask() -> None:
+            # Where it cannot be asked, the events decide alone.
+            with suppress(Exception):
+                while ready and not ended.is_set():
+                    if ready():
+                        found.set()
+                        self.close()
+                        return
+                    ended.wait(PAUSE)
+
+        asking = threading.Thread(target=ask, daemon=True)
+        asking.start()
+        try:
+            yield found
+        finally:
+            ended.set()
 
     @contextmanager
     def _ending_after(self, timeout: float) -> Iterator[None]:

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from docker.models.containers import Container
 
 SERVICE_PORT = 8080
+READY = ("HTTP/1.0 200", "HTTP/1.1 200")
 STOP_SECONDS = 60
 """For a container to stop: as long as the longest stop_grace_period in the compose file, that of the database."""
 CLEAR_LINE = b"\x1b[2K"
@@ -97,10 +98,15 @@ class Stack:
             raise DeployFault("the front door does not answer", where=self.name, remedy=RENEW_EDGE)
         return answer
 
-    def ask_slot(self, slot: str, path: str) -> str | None:
+    def ask_slot(self, slot: str, path: str, relay: Relay | None = None) -> str | None:
         """The whole answer of a slot to a GET past the front door; None where it does not answer."""
         host = f"app-{slot}"
-        return self._relay.ask(host, SERVICE_PORT, f"GET {path} HTTP/1.0\r\nHost: {host}\r\n\r\n")
+        return (relay or self._relay).ask(host, SERVICE_PORT, f"GET {path} HTTP/1.0\r\nHost: {host}\r\n\r\n")
+
+    def ready_slot(self, slot: str) -> Callable[[], bool]:
+        """Asks a slot whether it is ready, on a way of its own: one that hangs must not hold up what else is asked."""
+        relay = Relay(self.engine, lambda: self.require("edge"))
+        return lambda: (self.ask_slot(slot, "/readyz", relay) or "").startswith(READY)
 
     def running(self, service: str) -> bool:
         """Whether a service's container runs."""

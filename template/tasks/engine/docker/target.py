@@ -183,9 +183,10 @@ class DockerTarget(DockerOperations):
             self._watch.close()
 
     def wait_healthy(self, slot: str, timeout: float) -> str:
-        """Wait for the engine's events; a container that dies ends the wait at once."""
+        """Wait for the engine's events, and ask the slot itself; a container that dies ends the wait at once."""
         if self._watch:
-            self._watch.wait(self.stack.require(f"app-{slot}"), timeout)
+            ready = self.stack.ready_slot(slot)
+            self._watch.wait(self.stack.require(f"app-{slot}"), timeout, ready)
         return f"app-{slot}"
 
     def slot_version(self, slot: str) -> tuple[int, Any]:
