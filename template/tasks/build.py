@@ -13,7 +13,7 @@ from .engine.build.source import read_build_info
 from .engine.build.toolchain import find_go, main_package, require_go
 from .engine.config.settings import Environment
 from .engine.core.errors import UsageFault, nearest
-from .engine.docker.engine import Engine
+from .engine.targets import default_engine
 
 WORKERS = 2
 """Go builds in parallel by itself; two builds at a time fill the pauses of the linker."""
@@ -49,8 +49,8 @@ def _build(s: Session, go: str, environment: Environment, platform: str) -> str:
 def image_(c: Context, env: str = "dev", runtime: str = "") -> None:
     """Build the image; where Go is on this machine, from the host's binary."""
     s = session(c, env)
-    engine = Engine()
-    images = s.environments.configuration(s.environment).stack_values()
+    configuration = s.environments.configuration(s.environment)
+    engine, images = default_engine(configuration), configuration.stack_values()
     if runtime:
         if runtime not in image.RUNTIMES:
             raise UsageFault(f'"{runtime}" is not a runtime', remedy=nearest(runtime, image.RUNTIMES))
@@ -66,5 +66,5 @@ def image_(c: Context, env: str = "dev", runtime: str = "") -> None:
     flags = (plan.ldflags, plan.gcflags)
     with s.console.step("image") as step:
         image_plan = image.plan_image(s.environment, info, images, flags, folder)
-        step.detail = image.build_image(s.runner, image_plan)[:19]
+        step.detail = image.build_image(s.runner, image_plan, engine.endpoint.variables)[:19]
     print(image_plan.tag)

@@ -13,6 +13,7 @@ from service_tasks.engine.config.configuration import Environments
 from service_tasks.engine.config.settings import Environment, Settings
 from service_tasks.engine.deploy.releases import Release, new_release
 from service_tasks.engine.docker.compose import ComposeProject
+from service_tasks.engine.docker.endpoint import LOCAL, Endpoint
 
 DATABASE_SECRET = "s3cret-of-the-database"
 KEY_SECRET = "s3cret $HOME ${OTHER} \"quoted\" 'twice'"
@@ -59,7 +60,7 @@ def project(folder: Path, database: str = "postgres", development: bool = False)
     environment = Environment("staging", development=development)
     settings = Settings("orders", database, {"staging": environment})
     configuration = Environments(folder, ["staging"]).configuration(environment)
-    return ComposeProject(folder, folder.parent / "state" / "orders-staging", settings, configuration)
+    return ComposeProject(folder, folder.parent / "state" / "orders-staging", settings, configuration, Endpoint(LOCAL))
 
 
 def release(of: ComposeProject) -> Release:

@@ -9,7 +9,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from service_tasks.engine.docker.engine import default_endpoint
+from service_tasks.engine.docker.endpoint import default_endpoint
 
 SILENCE = 0.3
 """Seconds without a byte after which an answer is passed on as a whole."""
@@ -35,7 +35,7 @@ def _serve(listener: socket.socket) -> None:
         except OSError:
             return
         engine = socket.socket(socket.AF_UNIX)
-        engine.connect(urlsplit(default_endpoint()).path)
+        engine.connect(urlsplit(default_endpoint().host).path)
         threading.Thread(target=_pass_on, args=(client, engine), daemon=True).start()
         threading.Thread(target=_pass_on_whole, args=(engine, client), daemon=True).start()
 

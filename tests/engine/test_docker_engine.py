@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from service_tasks.engine.core.errors import DeployFault
+from service_tasks.engine.docker.endpoint import Endpoint
 from service_tasks.engine.docker.engine import Engine
 
 from ..support.service import docker
@@ -27,7 +28,7 @@ def name(base_images: dict[str, str]) -> Iterator[str]:
 
 def test_a_command_is_heard_when_its_words_arrive_together_with_the_headers(name: str, tmp_path: Path) -> None:
     with answering_in_one_piece(tmp_path) as endpoint:
-        engine = Engine(endpoint)
+        engine = Engine(Endpoint(endpoint))
         container = engine.client.containers.get(name)
 
         assert engine.execute(container, ["echo", "hello"]) == "hello\n"

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from service_tasks.engine.docker.endpoint import Endpoint
 from service_tasks.engine.docker.engine import Engine
 from service_tasks.engine.docker.relay import Relay
 
@@ -49,7 +50,7 @@ def name(base_images: dict[str, str], tmp_path_factory: pytest.TempPathFactory) 
 
 def relay(name: str, endpoint: str = "") -> Relay:
     """A relay in the container."""
-    engine = Engine(endpoint)
+    engine = Engine(Endpoint(endpoint) if endpoint else None)
     return Relay(engine, lambda: engine.client.containers.get(name))
 
 

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from service_tasks.engine.docker.engine import default_endpoint
+from service_tasks.engine.docker.endpoint import default_endpoint
 
 REQUEST = re.compile(rb"(POST|PUT|DELETE) /v[0-9.]+/([^ ?]+)[^ ]* HTTP/1\.[01]\r\n")
 LINE = re.compile(rb"[0-9a-f]{12} \S+ \S+ (set (?:server|map)[^;\\]*|-)")
@@ -86,7 +86,7 @@ def _serve(listener: socket.socket, made: Gate, lock: Callable[[], str]) -> None
         except OSError:
             return
         engine = socket.socket(socket.AF_UNIX)
-        engine.connect(urlsplit(default_endpoint()).path)
+        engine.connect(urlsplit(default_endpoint().host).path)
         there = (client, engine, lambda data: made.let_through(data, renewal))
         back = (engine, client, lambda data: None)
         for way in (there, back):

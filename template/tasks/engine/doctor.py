@@ -5,8 +5,8 @@ from __future__ import annotations
 import shutil
 import time
 from dataclasses import dataclass
-from datetime import datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from .build.toolchain import find_go, go_release, wanted_release
 from .config.configuration import Environments
@@ -15,6 +15,10 @@ from .core.errors import Fault
 from .core.network import fetch_json, require_free_port
 from .core.runner import Runner
 from .docker.preflight import MINIMUM_COMPOSE
+
+if TYPE_CHECKING:
+    from .docker.place import Place
+    from .docker.stack import Stack
 
 FREE_BYTES = 2 * 1024**3
 """What builds and images of some weeks want."""
@@ -33,20 +37,37 @@ class Result:
 
 
 def examine(runner: Runner, settings: Settings, environments: Environments, environment: Environment) -> list[Result]:
-    """Everything that a deploy of `environment` needs, found or missing."""
+    """Everything that a deploy of `environment` needs, found or missing; engines and ports where they are."""
     docker = environment.target == "docker"
     results = [_go(runner, needed=not docker)]
+    here = True
     if docker:
-        results += [
-            _engine(),
-            _plugin(runner, "compose", MINIMUM_COMPOSE),
-            _plugin(runner, "buildx", (0, 11)),
-            _clock(),
-        ]
-    results.append(_port(settings, environments, environment))
-    results.append(_disk(runner.root))
+        stacks, missing = _stacks(runner, settings, environments, environment)
+        here = all(place.here for _, place in stacks)
+        results += [*missing, *(_engine(stack, place) for stack, place in stacks)]
+        results += [_plugin(runner, "compose", MINIMUM_COMPOSE), _plugin(runner, "buildx", (0, 11))]
+        results += [_clock(stack, place) for stack, place in stacks]
+    if here:
+        results.append(_port(settings, environments, environment))
+    results.append(_disk(runner.root, "disk" if here else "disk of this machine"))
     results.append(_configuration(environments, environment))
     return results
+
+
+def _stacks(
+    runner: Runner, settings: Settings, environments: Environments, environment: Environment
+) -> tuple[list[tuple[Stack, Place]], list[Result]]:
+    """The stacks of all engines, or what is missing to reach them."""
+    from .docker.engine import START_DOCKER
+    from .docker.target import DockerTarget
+    from .targets import make_targets
+
+    try:
+        targets = make_targets(runner, settings, environments.configuration(environment))
+    except Fault as fault:
+        found = ": ".join([fault.what, *fault.details[-1:]])
+        return [], [Result("Docker engine", False, found, fault.remedy or START_DOCKER)]
+    return [(target.stack, target.place) for target in targets if isinstance(target, DockerTarget)], []
 
 
 def _go(runner: Runner, needed: bool) -> Result:
@@ -58,15 +79,15 @@ def _go(runner: Runner, needed: bool) -> Result:
     return Result("Go", None, "none", "nothing: images are built inside Docker; with Go they build faster")
 
 
-def _engine() -> Result:
-    from .docker.engine import START_DOCKER, Engine
-
-    try:
-        version = Engine().version()
-    except Fault as fault:
-        return Result("Docker engine", False, fault.what, fault.remedy or START_DOCKER)
+def _engine(stack: Stack, place: Place) -> Result:
+    version = stack.engine.version()
     recent = int(version.split(".")[0]) >= 25
-    return Result("Docker engine", recent, version, "" if recent else "update to 25 or newer (start_interval)")
+    remedy = "" if recent else "update to 25 or newer (start_interval)"
+    return Result(_of("Docker engine", place), recent, version, remedy)
+
+
+def _of(what: str, place: Place) -> str:
+    return f"{what} of {place.host}" if place.host else what
 
 
 def _plugin(runner: Runner, name: str, minimum: tuple[int, int]) -> Result:
@@ -82,17 +103,11 @@ def _plugin(runner: Runner, name: str, minimum: tuple[int, int]) -> Result:
     return Result(f"docker {name}", fine, words[0] if words else "none", "" if fine else remedy)
 
 
-def _clock() -> Result:
-    from .docker.engine import Engine
-
-    try:
-        text = str(Engine().client.info()["SystemTime"])
-    except Fault:
-        return Result("clock", None, "unknown without an engine")
-    engine = datetime.fromisoformat(text[:19] + "+00:00" if text.endswith("Z") else text).timestamp()
-    difference = abs(engine - time.time())
+def _clock(stack: Stack, place: Place) -> Result:
+    difference = abs(stack.engine.now() - time.time())
     fine = difference <= CLOCK_SECONDS
-    return Result("clock", fine, f"{difference:.0f} s from the engine's", "" if fine else "set both by NTP")
+    remedy = "" if fine else "set both by NTP"
+    return Result(_of("clock", place), fine, f"{difference:.0f} s from the engine's", remedy)
 
 
 def _port(settings: Settings, environments: Environments, environment: Environment) -> Result:
@@ -108,11 +123,11 @@ def _port(settings: Settings, environments: Environments, environment: Environme
     return Result(what, True, "free")
 
 
-def _disk(root: Path) -> Result:
+def _disk(root: Path, what: str) -> Result:
     free = shutil.disk_usage(root).free
     fine = free >= FREE_BYTES
     return Result(
-        "disk",
+        what,
         fine,
         f"{free / 1e9:.1f} GB free",
         "" if fine else "docker builder prune and docker image prune, or a larger disk",

@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
 
 from .config.configuration import Configuration
 from .config.settings import Settings, parse_host
@@ -36,13 +35,15 @@ def make_targets(runner: Runner, settings: Settings, configuration: Configuratio
 
         _choose([], only)
         return [ProcessTarget(runner, settings, configuration, state)]
-    from .docker.engine import default_endpoint
+    from .docker.endpoint import default_endpoint
 
-    hosts = list(environment.hosts) or [host for host in [default_endpoint()] if host.startswith("ssh://")]
-    if hosts:
-        return _on_hosts(runner, settings, configuration, state, _choose(hosts, only))
+    if environment.hosts:
+        return _on_hosts(runner, settings, configuration, state, _choose(list(environment.hosts), only))
     _choose([], only)
-    return [_here(runner, ComposeProject(runner.root, state, settings, configuration), default_endpoint())]
+    endpoint = default_endpoint()
+    if endpoint.host.startswith("ssh://"):
+        return _on_hosts(runner, settings, configuration, state, [endpoint.host])
+    return [_at(runner, ComposeProject(runner.root, state, settings, configuration, endpoint))]
 
 
 @contextmanager
@@ -58,6 +59,17 @@ def locked(
         yield [stack.enter_context(target.lock(command, wait, note, borrow)) for target in targets]
 
 
+def default_engine(configuration: Configuration) -> Engine:
+    """The engine that the docker command uses, through ssh where it is reached so; MissingFault where none answers."""
+    from .docker.endpoint import default_endpoint
+    from .docker.engine import Engine
+
+    endpoint = default_endpoint()
+    if endpoint.host.startswith("ssh://"):
+        endpoint = connect_all([parse_host(endpoint.host)], int(configuration["EDGE_PORT"]))[0].endpoint
+    return Engine(endpoint)
+
+
 def described(targets: Sequence[Target]) -> str:
     """The target for a title: docker, or docker on one, two."""
     hosts = ", ".join(target.host for target in targets if target.host)
@@ -65,11 +77,18 @@ def described(targets: Sequence[Target]) -> str:
 
 
 def front_doors(runner: Runner, settings: Settings, configuration: Configuration) -> list[tuple[str, str, str]]:
-    """Host, URL for people and URL for the tasks of each front door; here it can be asked without an engine."""
-    if configuration.environment.hosts:
+    """Host, URL for people and URL for the tasks of each front door; without hosts no engine has to answer."""
+    environment = configuration.environment
+    address = "localhost"
+    if environment.target == "docker" and not environment.hosts:
+        from .docker.endpoint import default_endpoint
+
+        endpoint = default_endpoint()
+        address = "" if endpoint.host.startswith("ssh://") else endpoint.address
+    if environment.hosts or not address:
         targets = make_targets(runner, settings, configuration)
         return [(target.host, target.url, target.probe_url) for target in targets]
-    url = f"http://localhost:{configuration['EDGE_PORT']}"
+    url = f"http://{address}:{configuration['EDGE_PORT']}"
     return [("", url, url)]
 
 
@@ -80,13 +99,13 @@ def make_target(runner: Runner, settings: Settings, configuration: Configuration
     return make_targets(runner, settings, configuration, host or first)[0]
 
 
-def _here(runner: Runner, project: ComposeProject, endpoint: str) -> Target:
+def _at(runner: Runner, project: ComposeProject) -> Target:
     """The engine that the docker command uses: this machine's, or another that answers without ssh."""
     from .docker.target import DockerTarget
 
     port = int(project.configuration["EDGE_PORT"])
-    url = f"http://{urlsplit(endpoint).hostname or 'localhost'}:{port}"
-    return DockerTarget(runner, project, Place(port, url, url))
+    url = f"http://{project.endpoint.address}:{port}"
+    return DockerTarget(runner, project, Place(port, url, url, here=project.endpoint.local))
 
 
 def _on_hosts(
@@ -102,20 +121,20 @@ def _on_hosts(
     for host, connection in zip(parsed, connect_all(parsed, port), strict=True):
         project = ComposeProject(runner.root, state / host.name, settings, configuration, connection.endpoint)
         url, probe_url = f"http://{connection.address}:{port}", f"http://127.0.0.1:{connection.door}"
-        place = Place(port, url, probe_url, host.name)
+        place = Place(port, url, probe_url, host.name, here=False)
         builder = builder or Engine(connection.endpoint)
         made.append(DockerTarget(runner, project, place, builder))
     return made
 
 
 def _builder() -> Engine | None:
-    """This machine's engine, where one answers."""
-    from .docker.engine import Engine, default_endpoint
+    """The engine that the docker command uses, where one answers without ssh."""
+    from .docker.endpoint import default_endpoint
+    from .docker.engine import Engine
 
-    if default_endpoint().startswith("ssh://"):
-        return None
     try:
-        return Engine()
+        endpoint = default_endpoint()
+        return None if endpoint.host.startswith("ssh://") else Engine(endpoint)
     except MissingFault:
         return None
 

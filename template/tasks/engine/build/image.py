@@ -81,9 +81,12 @@ def plan_image(
     return ImagePlan(image_tag(info), info, images, *flags, platform=environment.platform, binary_folder=folder)
 
 
-def build_image(runner: Runner, plan: ImagePlan, docker_host: str = "") -> str:
-    """Build the image and give its id; BuildFault or MissingFault with what BuildKit said."""
-    outcome = runner.run(plan.argv(), env=clean_environment({"DOCKER_HOST": docker_host} if docker_host else {}))
+def build_image(runner: Runner, plan: ImagePlan, variables: Mapping[str, str]) -> str:
+    """Build the image and give its id; `variables` lead the docker command to the engine.
+
+    BuildFault or MissingFault with what BuildKit said.
+    """
+    outcome = runner.run(plan.argv(), env=clean_environment(variables))
     if outcome.ok:
         return outcome.stdout.strip() or "(id of the image)"
     words = outcome.stderr.lower()

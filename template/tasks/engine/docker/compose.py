@@ -21,6 +21,7 @@ from ..core.paths import write_private
 from ..core.runner import clean_environment
 from ..core.slots import SLOTS
 from ..edge.definition import EDGE, edge_fingerprint
+from .endpoint import Endpoint
 from .kept_releases import SECRETS
 
 BASE_FILE = "docker-compose.yml"
@@ -34,16 +35,13 @@ DATABASE_SECRETS = "secrets"
 
 @dataclass(frozen=True)
 class ComposeProject:
-    """The compose project of one environment. `state` is its folder outside the checkout.
-
-    `docker_host` is the engine as DOCKER_HOST names it.
-    """
+    """The compose project of one environment on the engine at `endpoint`; `state` is its folder elsewhere."""
 
     root: Path
     state: Path
     settings: Settings
     configuration: Configuration
-    docker_host: str = ""
+    endpoint: Endpoint
 
     @property
     def name(self) -> str:
@@ -93,7 +91,7 @@ class ComposeProject:
                 "APP_ENV_FILE": str(self._empty_file()),
                 "POSTGRES_PASSWORD": "",
                 "COMPOSE_IGNORE_ORPHANS": "true",
-                **({"DOCKER_HOST": self.docker_host} if self.docker_host else {}),
+                **self.endpoint.variables,
             }
         )
 

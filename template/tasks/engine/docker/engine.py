@@ -11,9 +11,12 @@ import time
 from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 from ..core.errors import DeployFault, MissingFault
+from .endpoint import Endpoint, default_endpoint
 
 if TYPE_CHECKING:
     from docker import DockerClient
@@ -29,23 +32,25 @@ START_DOCKER = "start Docker, or set DOCKER_HOST or docker context; doctor check
 
 
 class Engine:
-    """One engine, at `endpoint` as DOCKER_HOST names it, by default the one that the docker command uses.
+    """One engine, at `endpoint`, by default the one that the docker command uses.
 
     Making it connects; MissingFault where no engine answers.
     """
 
-    def __init__(self, endpoint: str = "") -> None:
+    def __init__(self, endpoint: Endpoint | None = None) -> None:
         from requests.exceptions import RequestException
 
         import docker
         from docker.errors import DockerException
 
         self.endpoint = endpoint or default_endpoint()
+        certificates = self.endpoint.certificates
         try:
-            self.client: DockerClient = docker.DockerClient(base_url=self.endpoint, version="1.44", timeout=120)
+            tls = certificates.config() if certificates else False
+            self.client: DockerClient = docker.DockerClient(self.endpoint.host, version="1.44", timeout=120, tls=tls)
             self.client.ping()
         except (DockerException, RequestException) as error:
-            raise MissingFault("no Docker engine answers", details=[str(error)], remedy=START_DOCKER) from error
+            raise _no_answer(self.endpoint, error) from error
 
     def version(self) -> str:
         """The engine's release."""
@@ -165,16 +170,25 @@ class Engine:
             return {member.name.rpartition("/")[2]: _text(archive, member) for member in members}
 
 
-def default_endpoint() -> str:
-    """Where the docker command finds its engine: DOCKER_HOST, or the current context."""
-    host = os.environ.get("DOCKER_HOST")
-    if host:
-        return host
-    from docker.context import ContextAPI
+def _no_answer(endpoint: Endpoint, error: Exception) -> MissingFault:
+    """Why an engine cannot be asked: the user may not, or it is not there."""
+    socket = Path(urlsplit(endpoint.host).path)
+    if endpoint.local and socket.exists() and not os.access(socket, os.R_OK | os.W_OK):
+        group = _group_of(socket)
+        return MissingFault(
+            f"this user may not use the Docker engine: its socket is for the group {group}",
+            where=str(socket),
+            remedy=f"sudo usermod --append --groups {group} $USER, then log in again; or use a rootless engine",
+        )
+    details, remedy = [str(error)], START_DOCKER
+    return MissingFault("no Docker engine answers", where=endpoint.host, details=details, remedy=remedy)
 
-    name = os.environ.get("DOCKER_CONTEXT")
-    context = ContextAPI.get_context(name) if name else ContextAPI.get_current_context()
-    return str(context.Host) if context and context.Host else "unix:///var/run/docker.sock"
+
+def _group_of(path: Path) -> str:
+    try:
+        return path.group()
+    except KeyError:
+        return str(path.stat().st_gid)
 
 
 def engine_seconds(text: str) -> float:

@@ -19,6 +19,7 @@ from pathlib import Path
 from ..config.settings import Host
 from ..core.errors import Fault, MissingFault
 from ..core.network import free_port
+from .endpoint import Endpoint, forwarded
 
 CONNECT_SECONDS = 10
 OPTIONS = (
@@ -36,12 +37,12 @@ READY = "ready"
 class Connection:
     """An ssh connection, which ends with this process.
 
-    `endpoint` is the engine as DOCKER_HOST names it, `door` this machine's port to the front door there, `address` the
-    host as others reach it.
+    `endpoint` is the engine there, `door` this machine's port to the front door there, `address` the host as others
+    reach it.
     """
 
     address: str
-    endpoint: str
+    endpoint: Endpoint
     door: int
     process: subprocess.Popen[str] = field(repr=False)
     folder: tempfile.TemporaryDirectory[str] = field(repr=False)
@@ -93,7 +94,7 @@ def connect(host: Host, door: int) -> Connection:
     assert process.stdout is not None
     if process.stdout.readline().strip() != READY:
         raise _unreachable(host, process)
-    connection = Connection(_address(host), f"unix://{local}", port, process, folder)
+    connection = Connection(_address(host), forwarded(local), port, process, folder)
     atexit.register(connection.close)
     return connection
 

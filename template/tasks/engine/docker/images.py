@@ -56,7 +56,7 @@ class ImageBuild:
         environment = configuration.environment
         environment = replace(environment, platform=environment.platform or self._other_platform())
         plan = image.plan_image(environment, info, configuration.stack_values(), self._flags, self._folder)
-        return image.build_image(self.stack.runner, plan, self.builder.endpoint)
+        return image.build_image(self.stack.runner, plan, self.builder.endpoint.variables)
 
     def ship(self, release: Release, host: str, progress: Callable[[str], None]) -> str:
         """Send the image to the engine where it was not built on it. Gives a detail line."""

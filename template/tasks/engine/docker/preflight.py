@@ -55,7 +55,7 @@ def _check_shared_database(project: ComposeProject) -> None:
 def _check_port(stack: Stack, place: Place) -> None:
     edge, port = stack.find("edge"), place.port
     if edge is None or edge.status != "running":
-        if not place.host:
+        if place.here:
             require_free_port("", port, "EDGE_PORT")
         return
     bindings = edge.attrs["NetworkSettings"]["Ports"].get("8080/tcp") or [{}]
@@ -70,7 +70,7 @@ def _check_port(stack: Stack, place: Place) -> None:
 
 def _check_disk(stack: Stack, place: Place) -> None:
     folder = Path(str(stack.engine.client.info()["DockerRootDir"]))
-    if (free := _free_bytes_there(stack) if place.host else _free_bytes(folder)) < FREE_BYTES:
+    if (free := _free_bytes(folder) if place.here else _free_bytes_there(stack)) < FREE_BYTES:
         raise MissingFault(
             f"the engine's disk has {free // 2**20} MB left, and a deploy needs {FREE_BYTES // 2**20} MB",
             where=str(folder),

@@ -37,7 +37,7 @@ class Stack:
     def __init__(self, runner: Runner, project: ComposeProject) -> None:
         self.runner = runner
         self.project = project
-        self.engine = Engine(project.docker_host)
+        self.engine = Engine(project.endpoint)
         self.kept = KeptReleases(self.engine, project.name, project.labels())
         self._relay = Relay(self.engine, lambda: self.require("edge"))
         self._fence: Fence | None = None
