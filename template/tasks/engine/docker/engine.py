@@ -48,6 +48,8 @@ class Engine:
         try:
             tls = certificates.config() if certificates else False
             self.client: DockerClient = docker.DockerClient(self.endpoint.host, version="1.44", timeout=120, tls=tls)
+            # Else REQUESTS_CA_BUNDLE in the shell takes the place of the engine's own authority.
+            self.client.api.trust_env = certificates is None
             self.client.ping()
         except (DockerException, RequestException) as error:
             raise _no_answer(self.endpoint, error) from error
