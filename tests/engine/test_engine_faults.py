@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 from collections.abc import Callable, Iterator
 
 import pytest
@@ -14,23 +12,15 @@ from ..support.engines import SecondEngine, ServiceThere
 from ..support.service import Service
 from ..support.strikes import Strike, history, level_of, next_level, slot_states, with_levels
 from ..support.waiting import until
+from .conftest import MakeEngine
 
 pytestmark = [pytest.mark.docker, pytest.mark.slow]
 
 
 @pytest.fixture(scope="module")
-def engine(tmp_path_factory: pytest.TempPathFactory, base_images: dict[str, str]) -> Iterator[SecondEngine]:
-    if os.geteuid() != 0 or not shutil.which("dockerd") or not shutil.which("nsenter"):
-        if os.environ.get("REQUIRE_DOCKER") == "1":
-            pytest.fail("a second engine needs root, dockerd and nsenter")
-        pytest.skip("a second engine needs root, dockerd and nsenter")
-    made = SecondEngine(tmp_path_factory.mktemp("engine"))
-    try:
-        made.start()
-        made.load(base_images.get("GO_IMAGE", "golang:1.26"), base_images.get("EDGE_IMAGE", "haproxy:3.2"))
+def engine(second_engine: MakeEngine) -> Iterator[SecondEngine]:
+    with second_engine() as made:
         yield made
-    finally:
-        made.remove()
 
 
 @pytest.fixture(scope="module")

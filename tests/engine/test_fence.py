@@ -17,11 +17,12 @@ pytestmark = [pytest.mark.docker, pytest.mark.slow]
 SERVED = "PUT containers/*/archive"
 """The last but one command of a deploy, its record; what comes after gives back what nobody needs."""
 FULL_ROUNDS = 2
-REMOVE, RENAME, START, STOP = (
+REMOVE, RENAME, START, STOP, END = (
     "DELETE containers/*",
     "POST containers/*/rename",
     "POST containers/*/start",
     "POST containers/*/stop",
+    "POST containers/*/kill",
 )
 
 
@@ -108,7 +109,7 @@ def deployed_meanwhile(service: Service, before: str, turn: int, *words: str) ->
         (SERVED, 1),
         ("POST containers/*/update", 1),
         ("POST containers/*/update", 2),
-        (STOP, 1),
+        (END, 1),
     ],
 )
 def test_a_deploy_that_wakes_before_a_command_takes_nothing_from_what_serves(
@@ -127,7 +128,7 @@ def test_a_deploy_that_wakes_before_it_tells_the_front_door_something_is_not_hee
     assert deployed_meanwhile(service, f"edge set server app/{idle} state {state}", 1, *words) == 6
 
 
-@pytest.mark.parametrize("before", [START, STOP])
+@pytest.mark.parametrize("before", [START, END])
 def test_a_rollback_that_wakes_before_a_command_takes_nothing_from_what_serves(service: Service, before: str) -> None:
     assert deployed_meanwhile(service, before, 1, "rollback") == 6
 

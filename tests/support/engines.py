@@ -6,6 +6,7 @@ everything in a file system of its own.
 
 from __future__ import annotations
 
+import json
 import os
 import secrets
 import shutil
@@ -29,14 +30,18 @@ SIZE = 3 * 1024**3
 class SecondEngine:
     """The engine; `start` and `stop` it as often as wanted, what it holds stays until `remove`."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, **features: bool) -> None:
         self.folder = folder
+        self._configuration = folder / "daemon.json"
+        self._features = features
         remove_orphans()
         self.namespace = f"{PREFIX}{os.getpid()}-{secrets.token_hex(3)}"
         self.disk = folder / "disk"
         self.socket = folder / "docker.sock"
         self._daemon: subprocess.Popen[bytes] | None = None
         self.disk.mkdir(parents=True)
+        names = {name.replace("_", "-"): value for name, value in features.items()}
+        self._configuration.write_text(json.dumps({"features": names}))
         run("mount", "-t", "tmpfs", "-o", f"size={SIZE}", self.namespace, str(self.disk))
         run("ip", "netns", "add", self.namespace)
         run("ip", "-n", self.namespace, "link", "set", "lo", "up")
@@ -53,7 +58,10 @@ class SecondEngine:
     def start(self) -> None:
         """Start the engine and wait until it answers."""
         options = [f"--host={self.host}", f"--data-root={self.disk}/data", f"--exec-root={self.folder}/exec"]
-        daemon = " ".join(["exec dockerd", *options, f"--pidfile={self.folder}/pid", "--storage-driver=overlay2"])
+        options += [f"--pidfile={self.folder}/pid", f"--config-file={self._configuration}"]
+        # The containerd image store has snapshotters of its own.
+        options += [] if self._features.get("containerd_snapshotter") else ["--storage-driver=overlay2"]
+        daemon = " ".join(["exec dockerd", *options])
         command = self.inside("unshare", "--mount", "sh", "-c", f"mount -t tmpfs tmpfs /run && {daemon}")
         with (self.folder / "log").open("ab") as log:
             self._daemon = subprocess.Popen(command, stdout=log, stderr=log, start_new_session=True)

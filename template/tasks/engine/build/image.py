@@ -35,7 +35,18 @@ class ImagePlan:
 
     def argv(self) -> list[str]:
         """The command line, without the file that the image's id is written to."""
-        argv = ["docker", "buildx", "build", "--load", "--quiet", "--tag", self.tag]
+        # Attestations hold the time of the build: with them no image would ever be the one that serves already.
+        argv = [
+            "docker",
+            "buildx",
+            "build",
+            "--load",
+            "--quiet",
+            "--provenance=false",
+            "--sbom=false",
+            "--tag",
+            self.tag,
+        ]
         for name in IMAGE_ARGUMENTS:
             argv += ["--build-arg", f"{name}={self.images[name]}"]
         argv += ["--build-arg", f"SOURCE_DATE_EPOCH={self.info.epoch}"]

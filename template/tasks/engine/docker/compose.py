@@ -166,6 +166,7 @@ class ComposeProject:
         """What Compose is told of a release beside its place: image, values, and the names of its secrets' files."""
         return {
             "image": image,
+            "pull_policy": "never",
             "environment": {
                 **{name: _literal(value) for name, value in self._plain_values().items()},
                 **{f"{name}_FILE": f"{SECRETS}/{name}" for name in sorted(self.configuration.secret_values())},

@@ -107,6 +107,10 @@ class Engine:
             return False
         return True
 
+    def image_id(self, name: str) -> str:
+        """The id that the engine knows an image by."""
+        return str(self.client.images.get(name).id)
+
     def empty_image(self) -> str:
         """The name of an image without any file, for containers that are never started; made where it is not there."""
         if not self.image_exists(EMPTY_IMAGE):

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import re
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
@@ -15,6 +16,9 @@ from ..deploy.releases import Release
 from .engine import Engine
 from .ship import send, send_through
 from .stack import Stack
+
+RELEASE_NAME = re.compile(r"-\d{8}T\d{9}-[0-9a-z]+$")
+"""How the name of a release's image ends: with the release's id."""
 
 
 @dataclass
@@ -51,12 +55,16 @@ class ImageBuild:
         return f"{plan.output.relative_to(runner.root)}, {_megabytes(plan.output)}"
 
     def package(self, info: BuildInfo) -> str:
-        """Build the image; gives its id."""
+        """Build the image; gives its id as the engine has it.
+
+        BuildKit tells its configuration's id, and an engine with the containerd image store knows it by another one.
+        """
         configuration = self.stack.project.configuration
         environment = configuration.environment
         environment = replace(environment, platform=environment.platform or self._other_platform())
         plan = image.plan_image(environment, info, configuration.stack_values(), self._flags, self._folder)
-        return image.build_image(self.stack.runner, plan, self.builder.endpoint.variables)
+        told = image.build_image(self.stack.runner, plan, self.builder.endpoint.variables)
+        return told if self.stack.runner.dry else self.builder.image_id(plan.tag)
 
     def ship(self, release: Release, host: str, progress: Callable[[str], None]) -> str:
         """Send the image to the engine where it was not built on it. Gives a detail line."""
@@ -66,6 +74,17 @@ class ImageBuild:
         tag = image.image_tag(release.build)
         self.stack.runner.act(f"send {tag} to {host}", lambda: self._send(release.artefact, tag, progress))
         return self._told
+
+    def name(self, release: Release) -> None:
+        """Give the image on its engine a name of the release's own: one without a name may be removed at any time."""
+        self.stack.engine.client.images.get(self.shipped).tag(*release_name(release).split(":"))
+
+    def forget_all_but(self, releases: Sequence[Release], kept: Collection[str]) -> None:
+        """Remove the images of all other releases, where they were built too; `kept` are the ids on the engine."""
+        names = {release_name(release) for release in releases}
+        _forget(self.stack, self.stack.engine, kept, names)
+        if self.builder.endpoint != self.stack.engine.endpoint:
+            _forget(self.stack, self.builder, {release.artefact for release in releases}, names)
 
     def _plan(self, info: BuildInfo) -> gobuild.GoBuild:
         settings, environment = self.stack.project.settings, self.stack.project.configuration.environment
@@ -82,6 +101,21 @@ class ImageBuild:
         """The engine's platform where images are built on one of another."""
         own = self.stack.engine.platform()
         return "" if self.builder is self.stack.engine or self.builder.platform() == own else own
+
+
+def release_name(release: Release) -> str:
+    """The name of a release's image: the service, its environment and the release's id."""
+    return f"{release.service}:{release.env}-{release.id}"
+
+
+def _forget(stack: Stack, engine: Engine, kept: Collection[str], names: Collection[str]) -> None:
+    """Remove images that are not kept, and from those that are the names of releases that are not."""
+    labels = stack.project.labels()
+    stale = [name for name in engine.images(labels) if RELEASE_NAME.search(name) and name not in names]
+    gone = [*engine.images(labels, kept), *stale]
+    # Only what was there while the lock was held: another deployer's are not among them.
+    stack.fence.require()
+    engine.remove_images(gone)
 
 
 def _megabytes(path: Path) -> str:

@@ -115,6 +115,7 @@ class DockerTarget(DockerOperations):
         if not self.runner.dry:
             secrets = self.project.configuration.secret_values()
             self.stack.kept.keep(release.id, self.project.service_document(self._images.shipped), secrets)
+            self._images.name(release)
 
     def missing(self, release: Release) -> str:
         """A release needs its image and its values."""
@@ -133,11 +134,8 @@ class DockerTarget(DockerOperations):
     def forget_all_but(self, releases: Sequence[Release]) -> None:
         """Give back the values and images of all other releases."""
         volumes = self.stack.kept.others({release.id for release in releases})
-        images = self.stack.engine.images(self.project.labels(), set(map(self._image_of, releases)))
-        # Only what was there while the lock was held: another deployer's are not among them.
-        self.stack.fence.require()
+        self._images.forget_all_but(releases, set(map(self._image_of, releases)))
         self.stack.kept.forget(volumes)
-        self.stack.engine.remove_images(images)
 
     def renew_edge(self) -> None:
         """Build the edge's image and recreate its container."""
