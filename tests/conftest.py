@@ -135,7 +135,7 @@ def make_service(
 
     yield make
     for service in services:
-        service.invoke("down", "--env=staging", "--volumes", "--yes")
+        service.take_down()
         remove_images(service.folder.name)
 
 
