@@ -10,7 +10,6 @@ import socket
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
-from unittest.mock import patch
 
 import pytest
 
@@ -82,19 +81,7 @@ def base_images() -> dict[str, str]:
 
 
 @pytest.fixture(scope="session")
-def quick_copier() -> Iterator[None]:
-    """Within, renderings of this process do not ask git after every file whether it keeps modes, which it does.
-
-    That is a hundred and fifty programs less for each, and half of the time.
-    """
-    from copier._main import Worker
-
-    with patch.object(Worker, "_sync_git_index_executable_bit", lambda *_: None):
-        yield
-
-
-@pytest.fixture(scope="session")
-def rendered(quick_copier: None, tmp_path_factory: pytest.TempPathFactory) -> Render:
+def rendered(tmp_path_factory: pytest.TempPathFactory) -> Render:
     """Render answers once a session; the folder is to be read only. Give answers as keywords."""
     folders: dict[tuple[tuple[str, Any], ...], Path] = {}
 
@@ -108,7 +95,7 @@ def rendered(quick_copier: None, tmp_path_factory: pytest.TempPathFactory) -> Re
 
 
 @pytest.fixture(scope="session")
-def template_versions(quick_copier: None, tmp_path_factory: pytest.TempPathFactory) -> Template:
+def template_versions(tmp_path_factory: pytest.TempPathFactory) -> Template:
     """The template with its made-up earlier releases; to be read only: `copy` it to release more."""
     return make_template(tmp_path_factory.mktemp("versions") / "copier-gin")
 
@@ -135,7 +122,7 @@ def make_service(
 
     yield make
     for service in services:
-        service.invoke("down", "--env=staging", "--volumes", "--yes")
+        service.take_down()
         remove_images(service.folder.name)
 
 

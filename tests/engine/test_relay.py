@@ -15,6 +15,7 @@ from service_tasks.engine.docker.engine import Engine
 from service_tasks.engine.docker.relay import Relay
 
 from ..support.service import docker
+from ..support.waiting import until
 from .engine_ways import answering_in_one_piece
 
 pytestmark = pytest.mark.docker
@@ -44,8 +45,15 @@ def name(base_images: dict[str, str], tmp_path_factory: pytest.TempPathFactory) 
     image = base_images.get("EDGE_IMAGE", "haproxy:3.2")
     made = docker("run", "--detach", "--volume", f"{file}:/usr/local/etc/haproxy/haproxy.cfg:ro", image)
     assert made.returncode == 0, made.stderr
+    listens(made.stdout.strip())
     yield made.stdout.strip()
     docker("rm", "--force", made.stdout.strip())
+
+
+def listens(name: str) -> None:
+    """Wait until HAProxy has begun to listen, a moment after its container runs."""
+    look = ("exec", name, "bash", "-c", f"exec 3<>/dev/tcp/{API[0]}/{API[1]}")
+    until(lambda: docker(*look).returncode == 0, "HAProxy does not listen")
 
 
 def relay(name: str, endpoint: str = "") -> Relay:
@@ -118,6 +126,7 @@ def test_a_container_that_was_restarted_is_asked_again(name: str) -> None:
     asked = relay(name)
     before = asked.ask(*API, "show info\n")
     assert docker("restart", "--time=1", name).returncode == 0
+    listens(name)
 
     after = asked.ask(*API, "show info\n")
 

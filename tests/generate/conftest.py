@@ -11,7 +11,7 @@ from ..support.template_versions import commit, plain_copy
 
 
 @pytest.fixture(scope="session")
-def template(quick_copier: None, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The template in a repository of its own, with one release."""
     folder = plain_copy(tmp_path_factory.mktemp("template") / "copier-gin")
     git(folder, "init", "--quiet")
@@ -20,6 +20,6 @@ def template(quick_copier: None, tmp_path_factory: pytest.TempPathFactory) -> Pa
 
 
 @pytest.fixture(scope="session")
-def untracked_template(quick_copier: None, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def untracked_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The template in a plain folder: Copier reads it in place, which is quick."""
     return plain_copy(tmp_path_factory.mktemp("untracked"))

@@ -107,6 +107,9 @@ class ServiceOnHosts(Service):
         own = self.keys.bin if self.keys else ""
         return {**super().environment(), "PATH": f"{own}:{os.environ['PATH']}"}
 
+    def take_down(self) -> None:
+        """It goes with its hosts."""
+
     def use(self, hosts: list[RemoteHost], keys: Keys, **settings: object) -> None:
         """Name the hosts in invoke.yaml, with more settings of the environment."""
         self.hosts, self.keys = hosts, keys

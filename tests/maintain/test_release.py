@@ -16,7 +16,7 @@ from service_tasks.engine.core.errors import BuildFault, UsageFault
 from service_tasks.engine.template.versions import version_key
 
 from ..support.service import ROOT, git
-from ..support.template_versions import Template, commit, make_template
+from ..support.template_versions import Template, commit
 
 CHANGELOG = """# Changelog
 
@@ -208,9 +208,9 @@ def test_an_update_that_does_not_hold_leaves_no_tag(repository: Path, write: Wri
 
 
 @pytest.fixture(scope="module")
-def template(tmp_path_factory: pytest.TempPathFactory) -> Template:
+def template(template_versions: Template, tmp_path_factory: pytest.TempPathFactory) -> Template:
     """The template itself, with earlier releases, the last but one of which is the oldest that is supported."""
-    template = make_template(tmp_path_factory.mktemp("template") / "copier-gin")
+    template = template_versions.copy(tmp_path_factory.mktemp("template") / "copier-gin")
     (template.folder / releases.SUPPORTED).write_text('{"supported_from": "1.2.0"}')
     commit(template.folder)
     return template

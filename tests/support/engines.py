@@ -142,6 +142,9 @@ class ServiceThere(Service):
     def environment(self) -> dict[str, str]:
         return {**super().environment(), "DOCKER_HOST": self.engine.host}
 
+    def take_down(self) -> None:
+        """It goes with its engine."""
+
     def get(self, path: str) -> Answer:
         ask = f"a = request('GET', 'http://127.0.0.1:{self.port}{path}')"
         code = f"import json; from tests.support.service import request; {ask}; print(json.dumps([a.status, a.body]))"

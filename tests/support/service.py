@@ -86,6 +86,10 @@ class Service:
         assert seen, errors
         return subprocess.CompletedProcess(process.args, process.returncode, out, errors)
 
+    def take_down(self) -> None:
+        """Leave nothing of it running, for the end of its tests."""
+        self.invoke("down", "--env=staging", "--volumes", "--yes")
+
     def status(self) -> dict[str, Any]:
         """The JSON document of status."""
         done = self.invoke("status", "--env=staging", "--json")
