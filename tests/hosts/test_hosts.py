@@ -67,6 +67,22 @@ def test_a_change_reaches_all_hosts_and_sends_only_the_layer_that_changed(servic
     assert all(0 < again < once - 0.1 for again, once in sent), sent
 
 
+def test_the_machine_that_builds_keeps_the_images_of_kept_releases_alone(
+    service: ServiceOnHosts, tmp_path: Path
+) -> None:
+    (tmp_path / "empty.tar").write_bytes(bytes(1024))
+    name = f"{service.folder.name}:staging-of-no-release"
+    labels = [f"--change=LABEL copier-gin.service={service.folder.name} copier-gin.env=staging"]
+    assert docker("import", *labels, str(tmp_path / "empty.tar"), name).returncode == 0
+
+    change(service)
+    service.deploy()
+
+    listed = docker("image", "ls", "--format", "{{.Repository}}:{{.Tag}}", service.folder.name).stdout.split()
+    assert name not in listed
+    assert listed, "the image of the release that serves is gone where it was built"
+
+
 def test_nothing_new_changes_nothing_on_any_host(service: ServiceOnHosts) -> None:
     before = service.status()
 
