@@ -31,6 +31,7 @@ from .locking import LOCK_WAIT, parse_wait
 SET = {"set": "NAME=VALUE, stronger than the environment's files; may be given more than once"}
 TIMEOUT = {"timeout": "seconds that the release has to become healthy"}
 EVENTS = {"events": "a file for JSON lines: every step and the outcome"}
+LEFT_BEHIND = "in no compose file any more; a deploy removes its container"
 PLAN = {"plan": "show what would change, and change nothing"}
 
 
@@ -76,6 +77,8 @@ def deploy(
         s.console.title(f"Deploying {s.settings.service} {info.version} to {env} ({described(targets)})")
         for target in targets:
             _look_after_edge(s, target, edge)
+            for name in target.left_behind():
+                s.console.note(f"the service {name} is in no compose file any more: its container is removed")
         result = _deployer(s, targets, leases, timeouts).deploy(info, configuration)
     tell(s, targets[0], result, json)
 
@@ -134,6 +137,9 @@ def status(c: Context, env: str = "dev", host: str = "", json: bool = False) -> 
     shown = {**document, "maintenance": "on" if document["maintenance"] else "off"}
     rows = [(name, str(shown[name])) for name in ("service", "env", "target", "state", "maintenance", "url")]
     rows += [(name, str(release[name])) for name in ("version", "commit", "built_at", "deployed_at") if release]
+    rows += [
+        (f"service {name}", "in no compose file any more; a deploy removes it") for name in document["left_behind"]
+    ]
     table(("status", ""), rows)
     print()
     headings = ("slot", "state", "health", "traffic", "in_flight", "release")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -78,3 +79,51 @@ def test_a_hook_that_is_not_executable_is_passed_over(service: Service) -> None:
     hook(service, "pre-build", "exit 1").chmod(0o644)
 
     service.deploy("--set", "LOG_LEVEL=info")
+
+
+UNSTARTABLE = {
+    "no first line": (b"echo hello\n", "its first line does not name a program"),
+    "line ends of Windows": (b"#!/bin/sh\r\necho hello\r\n", "its lines end as on Windows"),
+    "a program that is not there": (b"#!/nowhere/sh\n", "#!/nowhere/sh"),
+    "nothing at all": (b"", "its first line does not name a program"),
+    "no program": (bytes(range(256)), "its first line does not name a program"),
+}
+
+
+@pytest.mark.parametrize(("content", "why"), UNSTARTABLE.values(), ids=list(UNSTARTABLE))
+def test_a_hook_that_cannot_be_started_has_failed_and_is_named(service: Service, content: bytes, why: str) -> None:
+    before = service.status()
+    path = hook(service, "pre-build", "")
+    path.write_bytes(content)
+
+    done = service.invoke("deploy", "--env=staging", "--set", "LOG_LEVEL=warn")
+    path.unlink()
+
+    assert done.returncode == 5
+    assert "Traceback" not in done.stderr
+    assert f"hooks/pre-build cannot be started: {why}" in done.stderr
+    assert service.status() == before
+
+
+@pytest.mark.parametrize("content", [b"echo hello\n", b"#!/nowhere/sh\n", b"#!/bin/sh\nkill -9 $$\n"])
+def test_whatever_a_hook_does_afterwards_the_deploy_is_done(service: Service, content: bytes) -> None:
+    path = hook(service, "post-deploy", "")
+    path.write_bytes(content)
+
+    done = service.deploy("--set", f"LOG_LEVEL={'debug' if b'kill' in content else 'error'}")
+    path.unlink()
+
+    assert "the hook post-deploy failed" in done.stdout or "Nothing to do" in done.stdout
+
+
+def test_a_hook_may_turn_maintenance_on_for_the_deploy_that_runs_it(service: Service) -> None:
+    task = f"XDG_STATE_HOME={service.state} {sys.executable} -m invoke maintenance --env=staging"
+    before = hook(service, "pre-deploy", f"{task} --on")
+    after = hook(service, "post-deploy", f"{task} --off")
+
+    done = service.deploy("--set", f"LOG_LEVEL={'warn' if service.get('/v1/orders').status == 200 else 'info'}")
+    for path in (before, after):
+        path.unlink()
+
+    assert "pre-deploy: Maintenance of " in done.stdout
+    assert service.get("/v1/orders").status == 200

@@ -122,3 +122,58 @@ def test_down_removes_them(service: Service) -> None:
     assert service.invoke("down", "--env=staging").returncode == 0
 
     assert container(service, "helper") == {}
+
+
+def test_a_service_that_was_taken_out_is_named_and_goes(service: Service, base_images: dict[str, str]) -> None:
+    override(service, base_images)
+    service.deploy()
+    path = service.folder / "docker-compose.override.yml"
+    with kept(path):
+        text = path.read_text()
+        path.write_text(text[: text.index("  helper:")] + text[text.index("  report:") :])
+
+        plan = service.invoke("deploy", "--env=staging", "--plan")
+        status = service.status()
+        done = service.deploy()
+
+    assert "helper" in plan.stdout and "its container is removed" in plan.stdout
+    assert status["left_behind"] == ["helper"]
+    assert "the service helper is in no compose file any more" in done.stdout
+    assert container(service, "helper") == {}
+    assert container(service, "watcher")["state"] == "running"
+    assert service.status()["left_behind"] == []
+
+
+def test_a_service_behind_a_profile_that_was_started_by_hand_stays(
+    service: Service, base_images: dict[str, str]
+) -> None:
+    override(service, base_images)
+    project = ["--project-name", f"{service.folder.name}-staging", "--project-directory", str(service.folder)]
+    started = docker("compose", *project, "--profile", "by-hand", "up", "--detach", "--no-deps", "report")
+    assert started.returncode == 0, started.stderr
+
+    service.deploy()
+
+    assert container(service, "report")["state"] == "running"
+
+
+@pytest.mark.parametrize("name", ["docker-compose.override.yaml", "compose.override.yml", "compose.override.yaml"])
+def test_an_override_counts_under_every_name_that_compose_reads(service: Service, name: str) -> None:
+    path = service.folder / "docker-compose.override.yml"
+    with kept(path):
+        path.rename(service.folder / name)
+        service.deploy()
+        state = container(service, "watcher")["state"]
+        (service.folder / name).rename(path)
+
+    assert state == "running"
+
+
+def test_two_overrides_are_refused_by_name(service: Service) -> None:
+    other = service.folder / "compose.override.yaml"
+    other.write_text("services: {}\n")
+    done = service.invoke("deploy", "--env=staging")
+    other.unlink()
+
+    assert done.returncode == 2
+    assert "compose.override.yaml and docker-compose.override.yml are both there" in done.stderr

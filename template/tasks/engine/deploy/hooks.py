@@ -10,14 +10,17 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TextIO
 
-from ..core.errors import DeployFault
+from ..core.errors import DeployFault, MissingFault
 from ..core.runner import Outcome, Runner, clean_environment
 from .lock import lent
 
 FOLDER = "hooks"
 PREFIX = "DEPLOY_"
+NOT_STARTED = 126
+"""As of a shell, for what is there and cannot be run."""
 
 
 @dataclass(frozen=True)
@@ -55,7 +58,20 @@ class Hooks:
         if not self.has(name):
             return Outcome(0, "", "")
         known = {f"{PREFIX}{key.upper()}": value for key, value in {**self.facts, **facts}.items()} | lent()
-        done = self.runner.run([str(path)], env=clean_environment(known))
+        try:
+            done = self.runner.run([str(path)], env=clean_environment(known))
+        except (OSError, MissingFault) as error:
+            return Outcome(NOT_STARTED, "", f"{FOLDER}/{name} cannot be started: {_why(path, error)}")
         for line in done.stdout.splitlines():
             print(f"  {name}: {line}", file=self.log, flush=True)
         return done
+
+
+def _why(path: Path, error: Exception) -> str:
+    """Why a program does not start, as far as its first line tells."""
+    first = path.read_bytes()[:256].partition(b"\n")[0]
+    if not first.startswith(b"#!"):
+        return "its first line does not name a program, as in #!/bin/sh"
+    if first.endswith(b"\r"):
+        return "its lines end as on Windows (CRLF)"
+    return f"{first.decode(errors='replace')}: {getattr(error, 'what', error)}"

@@ -15,6 +15,7 @@ SWITCH = ("start", "healthy", "admit", "verify", "drain", "retire", "record")
 STEPS = ("check", "build", "image", "ship", "migrate", *SWITCH)
 ROLLBACK_STEPS = ("check", *SWITCH)
 AS_IT_IS = "as it is"
+ENDED = "in no compose file any more: its container is removed"
 DIFFERS = "made from something else than is here: --edge makes it anew, which breaks connections for a moment"
 RENEWED = "made anew first, which breaks connections for a moment"
 
@@ -35,6 +36,7 @@ class Plan:
     migrations: Sequence[str] = ()
     irreversible: Sequence[str] = ()
     edge: str = AS_IT_IS
+    left_behind: Sequence[str] = ()
     steps: Sequence[str] = ()
 
     def document(self) -> dict[str, Any]:
@@ -54,6 +56,7 @@ class Plan:
         return [
             *rows,
             ("front door", self.edge),
+            *((f"service {name}", ENDED) for name in self.left_behind),
             ("where", f"{self.target}, {self.url}"),
             ("steps", " ".join(self.steps)),
         ]
@@ -87,6 +90,7 @@ def plan_deploy(
         changed=changed,
         migrations=[migration.name for migration in migrations],
         edge=_edge(target, renew_edge),
+        left_behind=target.left_behind(),
         steps=("edge", *STEPS) if renew_edge else STEPS,
     )
 

@@ -49,6 +49,7 @@ def _of(target: Target, service: str, env: str) -> dict[str, Any]:
         "maintenance": target.in_maintenance(),
         "release": deployment.summary() if deployment else None,
         "slots": [state.document() for state in slots],
+        "left_behind": target.left_behind(),
     }
 
 

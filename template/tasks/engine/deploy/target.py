@@ -99,6 +99,9 @@ class Target(Protocol):
     def edge_outdated(self) -> bool:
         """Whether the front door that is there was made from something else than it would be now."""
 
+    def left_behind(self) -> list[str]:
+        """Services of the stack that run and that nothing names any more: `bring_up` ends them."""
+
     def migrate(self, release: Release, slot: str) -> str:
         """Bring the database to the release's schema. Gives a detail line."""
 

@@ -17,6 +17,7 @@ from urllib.parse import urlsplit
 
 from ..config.configuration import GENERATED, Configuration
 from ..config.settings import Settings
+from ..core.errors import UsageFault
 from ..core.paths import write_private
 from ..core.runner import clean_environment
 from ..core.slots import SLOTS
@@ -26,6 +27,8 @@ from .kept_releases import SECRETS
 
 BASE_FILE = "docker-compose.yml"
 OVERRIDE_FILE = "docker-compose.override.yml"
+OVERRIDE_FILES = ("compose.override.yml", "compose.override.yaml", OVERRIDE_FILE, "docker-compose.override.yaml")
+"""Those that Compose looks for, in this order (Compose's documentation, "Merge Compose files")."""
 DATABASE_PORT = 5432
 KEPT_FILES = 20
 """More than any command that is under way can still be reading."""
@@ -64,23 +67,30 @@ class ComposeProject:
         services = {"edge", "migrate", *(f"app-{slot}" for slot in SLOTS)}
         return services | {"database"} if self.settings.database == "postgres" else services
 
-    def listing(self) -> list[str]:
-        """The command that names all services but those behind a profile; empty where the user adds nothing."""
-        files = [self.root / BASE_FILE, self.root / OVERRIDE_FILE]
-        if not files[-1].exists():
-            return []
-        named = [word for file in files for word in ("--file", str(file))]
-        return ["docker", "compose", "--env-file", os.devnull, *named, "config", "--services"]
+    @property
+    def files(self) -> list[Path]:
+        """The compose file, and the user's override where there is one.
+
+        UsageFault where there are several: plain Compose would read only one of them.
+        """
+        found = [self.root / name for name in OVERRIDE_FILES if (self.root / name).exists()]
+        if len(found) > 1:
+            names = " and ".join(path.name for path in found)
+            raise UsageFault(f"{names} are both there, and Compose reads one", remedy=f"put all into {found[0].name}")
+        return [self.root / BASE_FILE, *found]
+
+    def listing(self, *options: str) -> list[str]:
+        """The command that names all services of the files; without `options`, none of those behind a profile."""
+        named = [word for file in self.files for word in ("--file", str(file))]
+        return ["docker", "compose", "--env-file", os.devnull, *named, *options, "config", "--services"]
 
     def argv(self, *arguments: str, slot_file: Path | None = None) -> list[str]:
         """A compose command line; with `slot_file`, a slot's image and values are part of it."""
-        files = [self.root / BASE_FILE, self.root / OVERRIDE_FILE, self._stack_file()]
+        files = [*self.files, self._stack_file()]
         files += [slot_file] if slot_file else []
         argv = ["docker", "compose", "--project-name", self.name, "--project-directory", str(self.root)]
         argv += ["--env-file", str(self._empty_file())]
-        for file in files:
-            if file.name != OVERRIDE_FILE or file.exists():
-                argv += ["--file", str(file)]
+        argv += [word for file in files for word in ("--file", str(file))]
         return [*argv, *arguments]
 
     def env(self) -> dict[str, str]:
@@ -121,16 +131,14 @@ class ComposeProject:
     def fingerprint(self) -> str:
         """A hash of all that makes a release beside its image: values and compose files."""
         digest = hashlib.sha256(self.configuration.fingerprint().encode())
-        for name in (BASE_FILE, OVERRIDE_FILE):
-            path = self.root / name
-            digest.update(path.read_bytes() if path.exists() else b"")
+        for path in self.files:
+            digest.update(path.read_bytes())
         return digest.hexdigest()[:16]
 
     @cached_property
     def edge_fingerprint(self) -> str:
         """A hash of all that makes the front door; worked out once, as every compose command's file holds it."""
-        files = (self.root / BASE_FILE, self.root / OVERRIDE_FILE)
-        return edge_fingerprint(self.root / "edge", files, self.configuration.stack_values())
+        return edge_fingerprint(self.root / "edge", self.files, self.configuration.stack_values())
 
     def _stack_file(self) -> Path:
         return self._file_of("stack", self._stack_document())

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from .compose import OVERRIDE_FILE
 from .engine import SERVICE_LABEL
 from .stack import Stack
 
@@ -19,8 +18,11 @@ ANONYMOUS = re.compile("[0-9a-f]{64}")
 
 
 def bring_up_own_services(stack: Stack) -> None:
-    """Start them, as holder of the lock; the one whose definition has changed is made anew."""
-    names = _own_services(stack)
+    """Start them, as holder of the lock; one whose definition has changed is made anew, and one without any goes."""
+    stack.remove(left_behind(stack))
+    if len(stack.project.files) == 1:
+        return
+    names = sorted(_services(stack) - stack.project.template_services)
     if not names:
         return
     stack.require_done(stack.compose("build", *names), "a service of your own does not build")
@@ -35,13 +37,21 @@ def bring_up_own_services(stack: Stack) -> None:
         stack.up("--no-deps", *sorted(handed_on))
 
 
-def _own_services(stack: Stack) -> list[str]:
-    listing = stack.project.listing()
-    if not listing:
-        return []
-    done = stack.runner.read(listing, env=stack.project.env())
-    stack.require_done(done, f"{OVERRIDE_FILE} is not in order")
-    return sorted(set(done.stdout.split()) - stack.project.template_services)
+def left_behind(stack: Stack) -> list[Container]:
+    """The containers of services that no compose file names any more, behind a profile or not."""
+    foreign = [
+        each
+        for each in stack.engine.find_all(stack.name)
+        if each.labels.get(SERVICE_LABEL) and each.labels[SERVICE_LABEL] not in stack.project.template_services
+    ]
+    named = _services(stack, "--profile", "*") if foreign else set()
+    return [each for each in foreign if each.labels[SERVICE_LABEL] not in named]
+
+
+def _services(stack: Stack, *options: str) -> set[str]:
+    done = stack.runner.read(stack.project.listing(*options), env=stack.project.env())
+    stack.require_done(done, f"{stack.project.files[-1].name} is not in order")
+    return set(done.stdout.split())
 
 
 def _outdated(stack: Stack, names: list[str]) -> list[Container]:

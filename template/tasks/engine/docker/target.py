@@ -18,13 +18,13 @@ from ..deploy.target import SlotState, migration_fault
 from ..edge.definition import EDGE
 from ..edge.runtime_api import Edge
 from .compose import ComposeProject
-from .engine import Engine
+from .engine import SERVICE_LABEL, Engine
 from .errors import telling_faults
 from .health import HealthWatch, fault_of
 from .images import ImageBuild
 from .kept_releases import RELEASE
 from .operations import DockerOperations
-from .own_services import bring_up_own_services
+from .own_services import bring_up_own_services, left_behind
 from .place import Place
 from .preflight import check_stack
 from .releases import DockerReleases
@@ -151,6 +151,10 @@ class DockerTarget(DockerOperations):
         if not all(self.stack.healthy(service) for service in self.project.services):
             self.stack.bring_up()
         bring_up_own_services(self.stack)
+
+    def left_behind(self) -> list[str]:
+        """Services that were taken out of the compose files."""
+        return sorted({each.labels[SERVICE_LABEL] for each in left_behind(self.stack)})
 
     def migrate(self, release: Release, slot: str) -> str:
         """Run the migrations of the new image in a container of their own."""

@@ -172,6 +172,10 @@ class ProcessTarget(ProcessOperations):
         if self.runner.dry or not self.door.alive():
             self.runner.act(f"start the front door at {self.url}", self._start_door)
 
+    def left_behind(self) -> list[str]:
+        """There are no services beside the slots."""
+        return []
+
     def migrate(self, release: Release, slot: str) -> str:
         """Run the migrations of the new binary."""
         if self.settings.database == "none":
