@@ -223,7 +223,8 @@ def test_an_image_with_the_hosts_binary_is_this_command() -> None:
         "copier-gin.env": "staging",
     }
     assert plan.argv() == [
-        *("docker", "buildx", "build", "--load", "--quiet", "--tag", "orders:staging-v1.2.3"),
+        *("docker", "buildx", "build", "--load", "--quiet", "--provenance=false", "--sbom=false"),
+        *("--tag", "orders:staging-v1.2.3"),
         *("--build-arg", "GO_IMAGE=golang:1.26", "--build-arg", "RUNTIME_IMAGE=scratch"),
         *("--build-arg", "SOURCE_DATE_EPOCH=1767323045"),
         *("--build-context", "build=/service/dist/.image-orders"),

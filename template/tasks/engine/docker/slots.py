@@ -37,7 +37,7 @@ class Slot:
         arguments = ("up", "--no-start", "--no-deps", "--no-build", "--no-recreate", "--pull", "never")
         done = self.stack.compose(*arguments, service, slot_file=slot_file)
         if not done.ok:
-            raise compose_fault(f"{service} cannot be made", done)
+            raise compose_fault(f"{service} does not start", done)
 
     def start(self, release: str) -> None:
         """Start its container, which has to be that of a release."""
