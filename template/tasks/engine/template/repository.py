@@ -44,7 +44,7 @@ class Repository:
         """Run git and give what it prints; Fault with its own words where it ends in another way than `ok`."""
         done = self.call(*words, given=given)
         if done.returncode not in ok:
-            details = done.stderr.decode(errors="replace").strip().splitlines()[-5:]
+            details = done.stderr.decode(errors="replace").strip().splitlines()[-8:]
             raise Fault(f"git {words[0]} failed", where=str(self.folder), details=details)
         return done.stdout
 
