@@ -181,7 +181,7 @@ def test_what_git_refuses_half_way_names_the_way_back(orders: Subject, monkeypat
     before = orders.state()
     with monkeypatch.context() as patched:
         patched.setattr(Checkout, "_put", locked)
-        with pytest.raises(Fault, match="index.lock") as fault:
+        with pytest.raises(Fault, match=r"index\.lock") as fault:
             orders.update()
     assert WAY_BACK in fault.value.remedy
 
