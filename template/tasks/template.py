@@ -10,6 +10,7 @@ from .cli import JSON, basics, leave, service_task
 from .engine.core.console import print_json, table
 from .engine.core.errors import Fault, MissingFault
 from .engine.core.paths import ROOT
+from .engine.template.origin import ANSWERS, EDITED
 from .engine.template.report import FAILED, UNCHANGED, Report
 from .engine.template.repository import forget_surroundings
 from .engine.template.status import Status, read_template_status
@@ -76,6 +77,7 @@ def _tell_status(found: Status) -> None:
     newest = found.newest + (" (newer)" if found.behind else "") if found.reachable else "cannot be told"
     rows = [("template", found.source), ("version here", found.version), ("newest version", newest)]
     rows.append(("work tree", "clean" if found.clean else "has changes that are not committed"))
+    rows += [("answers", f"{ANSWERS}: {EDITED}")] if found.answers_edited else []
     rows += [("left half done", name) for name in found.unfinished]
     rows += [(f"differs ({kind})", name) for kind, names in found.differs.items() for name in names]
     rows += [(f"question ({how})", name) for how, names in found.questions.items() for name in names]

@@ -9,9 +9,11 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from ..core.errors import MissingFault
+from .addresses import masked
 from .origin import ANSWERS, Template, clone_template, read_answers
 from .ownership import MANAGED, OWNED, SEEDED, read_ownership
 from .record import Checkout
+from .repository import shown
 
 MEANING = ("type", "choices", "multiselect", "default")
 """What makes an answer mean something else when it changes."""
@@ -29,6 +31,7 @@ class Status:
     version: str
     clean: bool
     unfinished: list[str]
+    answers_edited: bool
     reachable: bool = True
     newest: str = ""
     behind: bool = False
@@ -38,7 +41,7 @@ class Status:
 
     def document(self) -> dict[str, Any]:
         """The JSON document of `template.status`."""
-        before = ("service", "source", "reachable", "version", "newest", "clean", "unfinished")
+        before = ("service", "source", "reachable", "version", "newest", "clean", "unfinished", "answers_edited")
         return {name: getattr(self, name) for name in (*before, "differs", "questions", "behind")}
 
 
@@ -49,7 +52,8 @@ def read_template_status(root: Path, service: str) -> Status:
     """
     answers, checkout = read_answers(root), Checkout(root)
     clean = bool(checkout.head()) and not checkout.dirty() and not checkout.hidden()
-    status = Status(service, answers.source, answers.version, clean, checkout.half_done())
+    unfinished = [shown(path) for path in checkout.half_done()]
+    status = Status(service, masked(answers.source), answers.version, clean, unfinished, answers.edited)
     with TemporaryDirectory(prefix="template-") as scratch:
         try:
             template = clone_template(root, answers.source, Path(scratch))

@@ -18,7 +18,7 @@ from ..core.runner import Runner
 from .guard import guarded
 from .merge import File, Merged, make_bench
 from .modules import raise_modules, raised, rename_module, requirements, unite_sums
-from .origin import ANSWERS, Answers, Template, clone_template, read_answers
+from .origin import ANSWERS, EDITED, Answers, Template, clone_template, read_answers
 from .ownership import read_ownership
 from .prove import Prover
 from .record import Checkout
@@ -87,6 +87,7 @@ class Updater:
                 template = clone_template(self.root, answers.source, Path(scratch))
                 report.former, report.newer = answers.version, self._choose(template, answers, wanted)
                 step.detail = f"{report.former} -> {report.newer}"
+            self._tell_edited(report, answers)
             if not self._anything_to_do(template, answers, wanted, report):
                 return report
             with self.console.step("render"):
@@ -169,6 +170,11 @@ class Updater:
         same = all(str(answers.given.get(name)) == value for name, value in wanted.answers.items())
         return not same or template.commit(report.newer, "") != template.commit(report.former, "")
 
+    def _tell_edited(self, report: Report, answers: Answers) -> None:
+        if answers.edited:
+            report.kept[ANSWERS] = EDITED
+            self.console.note(f"{ANSWERS}: {EDITED}")
+
     # --- Merge ----------------------------------------------------------------------------------------------------
 
     def _render(self, template: Template, answers: Answers, wanted: Wanted, newer: str) -> Rendered:
@@ -208,7 +214,7 @@ class Updater:
 
     def _describe(self, report: Report, template: Template, rendered: Rendered, merged: Merged) -> None:
         report.outcome = UPDATED
-        report.conflicts, report.kept = dict(merged.conflicts), {**merged.kept, **merged.carried}
+        report.conflicts, report.kept = dict(merged.conflicts), {**report.kept, **merged.kept, **merged.carried}
         report.changelog = changes_between(template.file(report.newer, "CHANGELOG.md"), report.former, report.newer)
         former, newer = (
             [entry.name for entry in read_env_file(folder / ".env.example").entries]
