@@ -11,6 +11,7 @@ from tempfile import TemporaryDirectory
 from service_tasks.engine.core.console import Console
 from service_tasks.engine.core.errors import UsageFault
 from service_tasks.engine.core.runner import Runner
+from service_tasks.engine.template.guard import guarded
 from service_tasks.engine.template.merge import File, Merged, make_bench
 from service_tasks.engine.template.modules import GO, MODULE, raise_modules, raised, requirements, unite_sums
 from service_tasks.engine.template.origin import ANSWERS, clone_template
@@ -18,6 +19,7 @@ from service_tasks.engine.template.ownership import SEEDED, Ownership, read_owne
 from service_tasks.engine.template.prove import Prover
 from service_tasks.engine.template.record import Checkout
 from service_tasks.engine.template.report import CONFLICTS_CODE, UPDATED, Report
+from service_tasks.engine.template.repository import forget_surroundings
 from service_tasks.engine.template.sides import MODULES, Versions
 
 HERE = "it was here before the template, which writes such a file once"
@@ -37,6 +39,7 @@ class Adopter:
 
         Raises UsageFault where the folder is no Go module in a clean git repository, or has a template already.
         """
+        forget_surroundings()
         checkout = Checkout(self.root)
         given = {**self._answers(checkout), **answers}
         report = Report(given["project_name"], outcome=UPDATED)
@@ -49,10 +52,11 @@ class Adopter:
                 merged = self._merge(checkout, rendered, Path(scratch))
             self._list(report, checkout, merged)
             wanted = requirements((rendered / "go.mod").read_text(encoding="utf-8"))
-        with self.console.step("apply"):
-            checkout.begin(merged, "", {"from": "", "to": report.newer})
-            checkout.apply(merged, "")
-        self._prove(report, checkout, wanted)
+        with guarded(checkout, self.console):
+            with self.console.step("apply"):
+                checkout.begin(merged, "", {"from": "", "to": report.newer})
+                checkout.apply(merged, "")
+            self._prove(report, checkout, wanted)
         return report
 
     def _answers(self, checkout: Checkout) -> dict[str, str]:
@@ -76,8 +80,7 @@ class Adopter:
     def _merge(self, checkout: Checkout, rendered: Path, scratch: Path) -> Merged:
         objects = checkout.repository.text("rev-parse", "--git-path", "objects")
         bench = make_bench(scratch / "merge", (self.root / objects).resolve())
-        service = bench.repository.tree(f"{checkout.head()}:{checkout.prefix}")
-        versions = Versions(former={}, kept={}, newer=bench.tree(rendered), service=service)
+        versions = Versions(former={}, kept={}, newer=bench.tree(rendered), service=checkout.tree())
         ownership = read_ownership(rendered)
         merged = bench.merge(versions, ownership, self.root, "template")
         self._leave_seeded(merged, ownership)
@@ -112,8 +115,7 @@ class Adopter:
         before = checkout.former("go.mod")
         # Files of the service in place of the template's do not keep it from building: nothing is half merged.
         Prover(Runner(self.root, False, self.console.progress), self.console).prove(report)
-        checkout.stage(MODULES)
-        checkout.finish(MODULES)
+        checkout.index.stage(MODULES)
         report.modules = raised(before, (self.root / "go.mod").read_text(encoding="utf-8"), wanted)
         if report.conflicts:
             report.fail(CONFLICTS_CODE, f"{len(report.conflicts)} files of the service are in the template's places")

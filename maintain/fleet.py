@@ -13,6 +13,7 @@ from pathlib import Path
 
 from service_tasks.engine.core.console import print_json
 from service_tasks.engine.core.errors import UsageFault
+from service_tasks.engine.template.repository import forget_surroundings
 
 from . import fleet_report
 from .fleet_commands import Commands
@@ -44,6 +45,7 @@ def read_jobs(text: str) -> int:
 
 
 def _run(words: Sequence[str], jobs: str, json: bool, report: str, do: Callable[[Job], Result], order: Order) -> int:
+    forget_surroundings()
     sources, workers = read_sources(words, Path.cwd()), read_jobs(jobs)
     progress = Progress(sys.stderr if json else sys.stdout, sources)
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # a cancelled CI job ends its commands as Ctrl-C does

@@ -38,7 +38,7 @@ class Commands:
             process = subprocess.Popen(
                 argv,
                 cwd=cwd,
-                env={**_environment(), **variables},
+                env={**os.environ, "GIT_TERMINAL_PROMPT": "0", **variables},
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,
@@ -77,15 +77,6 @@ class Commands:
     def task(self, service: Path, *words: str) -> Outcome:
         """Run a task of a service, with this Python's packages: no service gets a .venv of its own for it."""
         return self.run([sys.executable, "-m", "invoke", "--search-root", str(service), *words], service)
-
-
-def _environment() -> dict[str, str]:
-    """This process's variables, without those by which git would act on another repository or ask for a password."""
-    kept = {name: value for name, value in os.environ.items() if name not in _OF_A_REPOSITORY}
-    return {**kept, "GIT_TERMINAL_PROMPT": "0"}
-
-
-_OF_A_REPOSITORY = ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_PREFIX")
 
 
 def _end(process: subprocess.Popen[str]) -> None:

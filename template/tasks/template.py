@@ -10,7 +10,9 @@ from .cli import JSON, basics, leave, service_task
 from .engine.core.console import print_json, table
 from .engine.core.errors import Fault, MissingFault
 from .engine.core.paths import ROOT
+from .engine.template.origin import ANSWERS, EDITED
 from .engine.template.report import FAILED, UNCHANGED, Report
+from .engine.template.repository import forget_surroundings
 from .engine.template.status import Status, read_template_status
 from .engine.template.update import Updater, Wanted, parse_answers
 
@@ -34,6 +36,7 @@ def update(
     json: bool = False,
 ) -> None:
     """Merge a newer version of the template, raise the modules, build and test; nothing is committed."""
+    forget_surroundings()
     settings, runner, console = basics(c, json)
     report = Report(settings.service)
     try:
@@ -59,6 +62,7 @@ def update(
 @service_task(help=JSON)
 def status(c: Context, json: bool = False) -> None:
     """Compare this service with its template: versions, files that differ, questions; exit code 3 if unreachable."""
+    forget_surroundings()
     settings = basics(c, json)[0]
     found = read_template_status(ROOT, settings.service)
     if json:
@@ -73,6 +77,8 @@ def _tell_status(found: Status) -> None:
     newest = found.newest + (" (newer)" if found.behind else "") if found.reachable else "cannot be told"
     rows = [("template", found.source), ("version here", found.version), ("newest version", newest)]
     rows.append(("work tree", "clean" if found.clean else "has changes that are not committed"))
+    rows += [("answers", f"{ANSWERS}: {EDITED}")] if found.answers_edited else []
+    rows += [("left half done", name) for name in found.unfinished]
     rows += [(f"differs ({kind})", name) for kind, names in found.differs.items() for name in names]
     rows += [(f"question ({how})", name) for how, names in found.questions.items() for name in names]
     table(("what", "found"), rows)

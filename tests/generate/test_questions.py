@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +11,7 @@ import pytest
 import yaml
 
 from maintain.rendering import example_answers
+from service_tasks.engine.template.modules import requirements
 
 from .copying import QUESTIONS, copy_in_process
 
@@ -37,6 +40,19 @@ def test_the_example_answers_are_answers_to_questions() -> None:
 
 DNS_LABEL = "lower-case letters, digits and hyphens"
 MODULE = "use a domain with a dot"
+DEVICES = "the names of devices"
+REFUSED = "not a module path that Go accepts"
+UNREADABLE = ("\x7f", "\x85", "\u2028", "\ud800", "\udcff", "\ufeff", "\uffff")
+"""What no file in YAML can hold as it is."""
+REFUSED_BY_GO = (
+    *("example.com/aux", "example.com/AUX/orders", "example.com/con.v1", "nul.com/orders", "example.com/lpt1/orders"),
+    *("example.com/vendor", "example.com/vendor/orders", "example.com/orders/vendor"),
+    *("example.com/b~1", "example.com/b~1.x/orders", "example.com/a~b~22"),
+)
+ACCEPTED_BY_GO = (
+    *("example.com/auxiliary", "example.com/com0", "example.com/orders.aux", "example.com/vendors"),
+    *("example.com/b~", "example.com/b~x", "example.com/b.x~1", "example.com/internal/orders", "example.com/orders/v2"),
+)
 BAD_ANSWERS: list[tuple[str, Any, str]] = [
     ("project_name", "", DNS_LABEL),
     ("project_name", "Orders", DNS_LABEL),
@@ -49,6 +65,12 @@ BAD_ANSWERS: list[tuple[str, Any, str]] = [
     ("project_name", "café", DNS_LABEL),
     ("project_name", "o" * 41, DNS_LABEL),
     ("project_name", "orders\n", DNS_LABEL),
+    ("project_name", "aux", DEVICES),
+    ("project_name", "con", DEVICES),
+    ("project_name", "nul", DEVICES),
+    ("project_name", "prn", DEVICES),
+    ("project_name", "com1", DEVICES),
+    ("project_name", "lpt9", DEVICES),
     ("module_path", "", MODULE),
     ("module_path", "orders", MODULE),
     ("module_path", "example/orders", MODULE),
@@ -59,6 +81,7 @@ BAD_ANSWERS: list[tuple[str, Any, str]] = [
     ("module_path", "example.com/my orders", MODULE),
     ("module_path", "example.com/../orders", MODULE),
     ("module_path", "example.com/orders\n", MODULE),
+    *(("module_path", path, REFUSED) for path in REFUSED_BY_GO),
     ("http_port", 80, "from 1024 to 65533"),
     ("http_port", 65534, "from 1024 to 65533"),
     ("http_port", -1, "from 1024 to 65533"),
@@ -68,6 +91,8 @@ BAD_ANSWERS: list[tuple[str, Any, str]] = [
     ("description", 'so "called"', "without double quotes"),
     ("description", "back\\slash", "backslashes"),
     ("description", "expands ${HOME}", "without double quotes"),
+    *(("description", f"before{sign}after", "control characters") for sign in UNREADABLE),
+    *(("author", f"before{sign}after", "control characters") for sign in UNREADABLE),
     ("description", "o" * 201, "one line of 1 to 200 characters"),
     ("author", " ", "one line of 1 to 100 characters"),
     ("author", 'The "authors"', "without double quotes"),
@@ -94,6 +119,36 @@ def test_a_bad_answer_is_refused_with_the_value_and_the_rule(
     assert not (tmp_path / "service").exists()
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("path", [*REFUSED_BY_GO, *ACCEPTED_BY_GO])
+def test_a_module_path_is_refused_where_go_refuses_it(path: str, untracked_template: Path, tmp_path: Path) -> None:
+    for name, text in {
+        "go.mod": f"module {path}\n\ngo 1.26\n",
+        "internal/app/app.go": "package app\n",
+        "cmd/orders/main.go": f'package main\n\nimport _ "{path}/internal/app"\n\nfunc main() {{}}\n',
+    }.items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(text)
+    built = subprocess.run(["go", "build", "-o", os.devnull, "./cmd/orders"], cwd=tmp_path, capture_output=True)
+
+    assert (built.returncode == 0) == (path in ACCEPTED_BY_GO), built.stderr
+    if path in ACCEPTED_BY_GO:
+        copy_in_process(untracked_template, tmp_path / "service", {**example_answers(), "module_path": path})
+
+
+def test_the_path_of_any_module_that_a_service_may_need_is_refused(untracked_template: Path, tmp_path: Path) -> None:
+    text = (untracked_template / "template" / "go.mod.jinja").read_text()
+    modules = list(requirements(text))
+    assert "modernc.org/sqlite" in modules and "github.com/jackc/pgx/v5" in modules
+    for module in (modules[0], "modernc.org/libc", "github.com/jackc/pgx/v5", modules[-1]):
+        for database in ("none", "sqlite"):
+            answers = {**example_answers(), "database": database, "module_path": module}
+            with pytest.raises(ValueError, match="a module that the service needs"):
+                copy_in_process(untracked_template, tmp_path / "service", answers)
+    near = {**example_answers(), "module_path": "github.com/jackc/pgx/v5x"}
+    assert copy_in_process(untracked_template, tmp_path / "near", near).exists()
+
+
 @pytest.mark.parametrize("name", ["database", "runtime", "license", "ci"])
 def test_a_choice_that_does_not_exist_is_refused_with_the_choices(
     name: str, untracked_template: Path, tmp_path: Path
@@ -116,10 +171,11 @@ def test_a_name_that_means_something_in_yaml_is_a_name_all_the_same(
 def test_a_description_with_signs_of_yaml_and_docker_arrives_as_it_was_given(
     untracked_template: Path, tmp_path: Path
 ) -> None:
-    description = "It's 100 %: #1 & <b> {x} [y] *z | !w"
+    description = "It's 100 %: #1 & <b> {x} [y] *z | !w, für 価格 and 🚀"
     answers = {**example_answers(), "description": description}
     folder = copy_in_process(untracked_template, tmp_path / "service", answers)
 
     document = yaml.safe_load((folder / "api" / "openapi.yaml").read_text())
     assert description in (document["info"].get("description"), document["info"].get("summary"))
+    assert yaml.safe_load((folder / ".copier-answers.yml").read_text())["description"] == description
     assert f'description="{description}"' in (folder / "Dockerfile").read_text()

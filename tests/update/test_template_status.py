@@ -102,6 +102,8 @@ def test_the_task_prints_one_document(garage: Garage) -> None:
         "version": "v1.0.0",
         "newest": "v1.3.0",
         "clean": True,
+        "unfinished": [],
+        "answers_edited": False,
         "differs": {"managed": [], "seeded": []},
         "questions": {"new": ["runtime"], "gone": [], "changed": []},
         "behind": True,

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from service_tasks.engine.core.errors import MissingFault, UsageFault
+from service_tasks.engine.template.index import Index
 from service_tasks.engine.template.record import Checkout
 from service_tasks.engine.template.report import UNCHANGED
 
@@ -212,7 +213,7 @@ def test_work_done_after_an_interruption_is_not_put_back_unasked(
 ) -> None:
     orders = garage.service("v1.0.0")
     with monkeypatch.context() as patched:
-        patched.setattr(Checkout, "_dispute", lambda *_: (_ for _ in ()).throw(SystemExit("killed")))
+        patched.setattr(Index, "dispute", lambda *_: (_ for _ in ()).throw(SystemExit("killed")))
         with pytest.raises(SystemExit):
             orders.update()
     orders.write("Dockerfile", "FROM scratch\n")

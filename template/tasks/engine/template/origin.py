@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import re
 import warnings
 from collections.abc import Mapping
@@ -10,21 +12,27 @@ from pathlib import Path
 from typing import Any
 
 from ..core.errors import Fault, MissingFault, UsageFault, nearest
+from .addresses import clone_address, masked
 from .repository import Repository
 from .versions import lower, newest_release
 
 ANSWERS = ".copier-answers.yml"
-ABSOLUTE = re.compile(r"/|~|[A-Za-z]:[\\/]|[a-z+]+://|[\w.-]+@[\w.-]+:|git\+|gh:|gl:")
-SHORT = {"gh:": "https://github.com/", "gl:": "https://gitlab.com/"}
+SIGNED = re.compile(r"^# Checksum of the version and the answers: ([0-9a-f]{64})$", re.MULTILINE)
+PLAIN = (str, int, float, type(None))
+EDITED = "it was edited by hand, which changes no other file: put it back, and give answers with --set"
 
 
 @dataclass(frozen=True)
 class Answers:
-    """`.copier-answers.yml`: the template's address and version, and the answers to its questions."""
+    """`.copier-answers.yml`: the template's address and version, and the answers to its questions.
+
+    `edited` says that somebody has changed version or answers since Copier wrote them.
+    """
 
     source: str
     version: str
     given: Mapping[str, Any]
+    edited: bool
 
 
 def read_answers(root: Path) -> Answers:
@@ -32,32 +40,29 @@ def read_answers(root: Path) -> Answers:
     import yaml
 
     try:
-        record = yaml.safe_load((root / ANSWERS).read_text(encoding="utf-8"))
+        text = (root / ANSWERS).read_text(encoding="utf-8")
+        record = {str(name): value for name, value in dict(yaml.safe_load(text)).items()}
         source, version = str(record["_src_path"]), str(record["_commit"])
-    except (OSError, yaml.YAMLError, KeyError, TypeError) as error:
+    except (OSError, yaml.YAMLError, KeyError, TypeError, ValueError) as error:
         raise UsageFault(
             f"{ANSWERS} does not say which version of which template this service was made from",
             where=str(root),
             details=[f"{type(error).__name__}: {error}".splitlines()[0]],
             remedy=f"restore {ANSWERS} from git: the template needs to be in git, with its version as _commit",
         ) from error
-    return Answers(source, version, {name: value for name, value in record.items() if not name.startswith("_")})
-
-
-def clone_address(root: Path, source: str) -> str:
-    """What git clones, for an address as Copier takes it; UsageFault for a relative path, which means nothing here."""
-    if not ABSOLUTE.match(source):
-        found = [str(path.resolve()) for path in (root.parent / source, root / source) if (path / ".git").exists()]
+    given = {name: value for name, value in record.items() if not name.startswith("_")}
+    if wrong := next((name for name, value in given.items() if not isinstance(value, PLAIN)), None):
         raise UsageFault(
-            f'the template\'s address is "{source}", a path relative to the folder where `copier copy` was called',
-            where=f"{ANSWERS}, _src_path",
-            remedy=f"set _src_path to {found[0] if found else 'its URL or its absolute path'} and commit that",
+            f"the answer to {wrong} is neither text nor a number", where=ANSWERS, remedy="restore the file from git"
         )
-    for short, long in SHORT.items():
-        if source.startswith(short):
-            return f"{long}{source.removeprefix(short)}.git"
-    source = source.removeprefix("git+")
-    return str(Path(source).expanduser()) if source.startswith("~") else source
+    signed = SIGNED.search(text)
+    return Answers(source, version, given, signed is not None and signed[1] != _checksum(record))
+
+
+def _checksum(record: Mapping[str, Any]) -> str:
+    """What the template's own file of answers computes, too; the address may be changed by hand."""
+    told = [[name, record[name]] for name in sorted(record) if name != "_src_path"]
+    return hashlib.sha256(json.dumps(told, default=str).encode()).hexdigest()
 
 
 @dataclass
@@ -81,7 +86,7 @@ class Template:
                 return commit
         what = f"the template has no version {version}"
         raise UsageFault(
-            what, where=self.source, remedy=f"{remedy}; {nearest(version, self.clone.text('tag').split())}"
+            what, where=masked(self.source), remedy=f"{remedy}; {nearest(version, self.clone.text('tag').split())}"
         )
 
     def name(self, version: str) -> str:
@@ -148,8 +153,8 @@ def clone_template(root: Path, source: str, scratch: Path) -> Template:
     if done.returncode != 0:
         raise MissingFault(
             "the template cannot be reached",
-            where=source,
-            details=done.stderr.decode(errors="replace").strip().splitlines()[-4:],
+            where=masked(source),
+            details=masked(done.stderr.decode(errors="replace")).strip().splitlines()[-4:],
             remedy="see that the address is right, that it is a git repository, and that you may read it",
         )
     return Template(source, Repository(folder), scratch)
@@ -168,5 +173,5 @@ def _restore_source(path: Path, source: str) -> None:
     import yaml
 
     line = yaml.safe_dump({"_src_path": source}, width=4096)
-    text = re.sub(r"^_src_path: .*\n", lambda _: line, path.read_text(encoding="utf-8"), flags=re.MULTILINE)
+    text = re.sub(r"^_src_path: .*\n(?: .*\n)*", lambda _: line, path.read_text(encoding="utf-8"), flags=re.MULTILINE)
     path.write_text(text, encoding="utf-8")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import subprocess
 from collections.abc import Iterator, Mapping
@@ -16,6 +17,9 @@ NOBODY = {
     **{f"GIT_{who}_{what}": "template@localhost" for who in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")},
 }
 FILE_MODES = ("100644", "100755")
+PATTERNS = tuple(f"GIT_{kind}_PATHSPECS" for kind in ("GLOB", "NOGLOB", "ICASE"))
+SURROUNDINGS = (*PATTERNS, "GIT_NAMESPACE", "GIT_ATTR_SOURCE", "GIT_DEFAULT_HASH")
+"""What changes git's answers as well, and is not in its own list of the variables of a repository."""
 
 
 @dataclass(frozen=True)
@@ -40,7 +44,7 @@ class Repository:
         """Run git and give what it prints; Fault with its own words where it ends in another way than `ok`."""
         done = self.call(*words, given=given)
         if done.returncode not in ok:
-            details = done.stderr.decode(errors="replace").strip().splitlines()[-5:]
+            details = done.stderr.decode(errors="replace").strip().splitlines()[-8:]
             raise Fault(f"git {words[0]} failed", where=str(self.folder), details=details)
         return done.stdout
 
@@ -49,10 +53,14 @@ class Repository:
         done = self.call(*words)
         return done.stdout.decode(errors="replace").strip() if done.returncode == 0 else ""
 
+    def place(self, *words: str) -> str:
+        """A path that git prints, whatever bytes it is made of; empty where git fails."""
+        done = self.call(*words)
+        return os.fsdecode(done.stdout).removesuffix("\n") if done.returncode == 0 else ""
+
     def call(self, *words: str, given: bytes = b"") -> subprocess.CompletedProcess[bytes]:
         """Run git whatever comes of it; MissingFault where there is no git."""
-        environment = {name: value for name, value in os.environ.items() if name not in ("GIT_DIR", "GIT_WORK_TREE")}
-        environment |= {"LC_ALL": "C", "GIT_TERMINAL_PROMPT": "0", "GIT_LITERAL_PATHSPECS": "1"}
+        environment = {**os.environ, "LC_ALL": "C", "GIT_TERMINAL_PROMPT": "0", "GIT_LITERAL_PATHSPECS": "1"}
         environment |= NOBODY if self.aside else {}
         try:
             return subprocess.run(
@@ -81,7 +89,7 @@ class Repository:
         """The name of a commit that holds `tree`; no branch leads to it."""
         lines = [f"{entry.mode} {entry.blob}\t{path}\0" for path, entry in tree.items()]
         self.run("read-tree", "--empty")
-        self.run("update-index", "-z", "--index-info", given="".join(lines).encode())
+        self.run("update-index", "-z", "--index-info", given=os.fsencode("".join(lines)))
         name = self.run("write-tree").decode().strip()
         options = [word for parent in parents for word in ("-p", parent)]
         return self.run("commit-tree", "-m", "side", *options, name).decode().strip()
@@ -109,5 +117,46 @@ class Repository:
             yield path, stage, Entry(mode, blob)
 
 
+def forget_surroundings() -> None:
+    """Let this process, Copier and Go included, work with the repository of the folder that they are in.
+
+    A hook, an alias or a shell may have set variables that lead git to another repository or another index.
+    """
+    own = Repository(Path.cwd()).text("rev-parse", "--local-env-vars").split()
+    for name in (*own, *SURROUNDINGS):
+        os.environ.pop(name, None)
+
+
+def shown(path: str) -> str:
+    """A path as it can be printed: bytes that are no UTF-8 as `\\xff`."""
+    return os.fsencode(path).decode("utf-8", "backslashreplace")
+
+
+def is_text(path: str) -> bool:
+    """Whether the bytes of a path are UTF-8."""
+    return shown(path).encode() == os.fsencode(path)
+
+
+def read_text(path: Path) -> str:
+    """A file of the service with even line ends, as text that loses no byte of it; empty where there is none."""
+    return even_ends(path.read_bytes()).decode("utf-8", "surrogateescape") if path.exists() else ""
+
+
+def to_bytes(text: str) -> bytes:
+    """What such a text is made of."""
+    return text.encode("utf-8", "surrogateescape")
+
+
+def even_ends(content: bytes) -> bytes:
+    """Content with the line ends that git has."""
+    return content.replace(b"\r\n", b"\n")
+
+
+def blob_name(content: bytes, like: str) -> str:
+    """What git calls content, by the kind of hash that the name `like` is."""
+    algorithm = hashlib.sha1 if len(like) == 40 else hashlib.sha256
+    return algorithm(b"blob %d\0" % len(content) + content).hexdigest()
+
+
 def _records(output: bytes) -> Iterator[str]:
-    return (record for record in output.decode("utf-8", "surrogateescape").split("\0") if record)
+    return (record for record in os.fsdecode(output).split("\0") if record)

@@ -9,9 +9,11 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from ..core.errors import MissingFault
+from .addresses import masked
 from .origin import ANSWERS, Template, clone_template, read_answers
 from .ownership import MANAGED, OWNED, SEEDED, read_ownership
 from .record import Checkout
+from .repository import shown
 
 MEANING = ("type", "choices", "multiselect", "default")
 """What makes an answer mean something else when it changes."""
@@ -19,12 +21,17 @@ MEANING = ("type", "choices", "multiselect", "default")
 
 @dataclass
 class Status:
-    """The state; `reachable` says whether the template could be read, without which the rest is not known."""
+    """The state; `reachable` says whether the template could be read, without which the rest is not known.
+
+    `unfinished` lists the files that an update, which ended half-way, did not get to.
+    """
 
     service: str
     source: str
     version: str
     clean: bool
+    unfinished: list[str]
+    answers_edited: bool
     reachable: bool = True
     newest: str = ""
     behind: bool = False
@@ -34,8 +41,8 @@ class Status:
 
     def document(self) -> dict[str, Any]:
         """The JSON document of `template.status`."""
-        names = ("service", "source", "reachable", "version", "newest", "clean", "differs", "questions", "behind")
-        return {name: getattr(self, name) for name in names}
+        before = ("service", "source", "reachable", "version", "newest", "clean", "unfinished", "answers_edited")
+        return {name: getattr(self, name) for name in (*before, "differs", "questions", "behind")}
 
 
 def read_template_status(root: Path, service: str) -> Status:
@@ -44,8 +51,9 @@ def read_template_status(root: Path, service: str) -> Status:
     Raises UsageFault where there is no record of the template, or where its address is relative.
     """
     answers, checkout = read_answers(root), Checkout(root)
-    in_git = bool(checkout.head())
-    status = Status(service, answers.source, answers.version, clean=in_git and not checkout.dirty())
+    clean = bool(checkout.head()) and not checkout.dirty() and not checkout.hidden()
+    unfinished = [shown(path) for path in checkout.half_done()]
+    status = Status(service, masked(answers.source), answers.version, clean, unfinished, answers.edited)
     with TemporaryDirectory(prefix="template-") as scratch:
         try:
             template = clone_template(root, answers.source, Path(scratch))

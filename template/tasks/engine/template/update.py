@@ -15,15 +15,19 @@ from ..config.dotenv import read_env_file
 from ..core.console import Console
 from ..core.errors import UsageFault, nearest
 from ..core.runner import Runner
+from .guard import guarded
 from .merge import File, Merged, make_bench
 from .modules import raise_modules, raised, rename_module, requirements, unite_sums
-from .origin import Answers, Template, clone_template, read_answers
+from .origin import ANSWERS, EDITED, Answers, Template, clone_template, read_answers
 from .ownership import read_ownership
 from .prove import Prover
 from .record import Checkout
 from .report import CONFLICTS_CODE, UPDATED, Report
+from .repository import is_text, read_text, shown, to_bytes
 from .sides import MODULES, Versions
 from .versions import changes_between, lower
+
+UNREADABLE = "its name is not UTF-8: it was left alone"
 
 
 @dataclass(frozen=True)
@@ -56,20 +60,34 @@ class Updater:
     def __post_init__(self) -> None:
         self.root = self.runner.root
         self.checkout = Checkout(self.root)
+        self.head = ""
 
     def update(self, wanted: Wanted) -> Report:
         """Bring the service to a version and to answers; the report's code is the exit code.
 
         Raises UsageFault or MissingFault where nothing could be done, with nothing changed.
         """
-        self._look(wanted)
+        self._require_commit()
+        with guarded(self.checkout, self.console):
+            self._look(wanted)
+            return self._update(wanted)
+
+    def abort(self) -> list[str]:
+        """Put back all that the last update changed; gives the paths. UsageFault where there is none."""
+        self._require_commit()
+        with guarded(self.checkout, self.console):
+            return self.checkout.put_back()
+
+    def _update(self, wanted: Wanted) -> Report:
         report = Report(self.service)
+        self.head = self.checkout.head()
         with TemporaryDirectory(prefix="template-") as scratch:
             answers = read_answers(self.root)
             with self.console.step("fetch") as step:
                 template = clone_template(self.root, answers.source, Path(scratch))
                 report.former, report.newer = answers.version, self._choose(template, answers, wanted)
                 step.detail = f"{report.former} -> {report.newer}"
+            self._tell_edited(report, answers)
             if not self._anything_to_do(template, answers, wanted, report):
                 return report
             with self.console.step("render"):
@@ -79,38 +97,51 @@ class Updater:
             self._describe(report, template, rendered, merged)
             if self.runner.dry:
                 return report
+            self._require_unchanged(merged)
             self._apply(report, merged, wanted)
             self._prove(report, rendered, merged)
         return report
 
-    def abort(self) -> list[str]:
-        """Put back all that the last update changed; gives the paths. UsageFault where there is none."""
-        return self.checkout.put_back()
-
     # --- Look -----------------------------------------------------------------------------------------------------
 
-    def _look(self, wanted: Wanted) -> None:
+    def _require_commit(self) -> None:
         if not self.checkout.head():
             raise UsageFault(
                 "this folder is not in git, or has no commit yet",
                 where=str(self.root),
                 remedy='git init && git add --all && git commit --message "Start": an update is a change to review',
             )
-        if self.checkout.only_interrupted():
-            self.console.note("an update that was interrupted was put back first")
+
+    def _look(self, wanted: Wanted) -> None:
+        if not self.runner.dry and self.checkout.only_interrupted():
             self.checkout.put_back()
+            self.console.note("an update that was interrupted was put back first")
         if dirty := self.checkout.dirty():
             pending = bool(self.checkout.read())
+            half = " and was left half done" if self.checkout.half_done() else ""
             raise UsageFault(
-                "an update is not committed yet" if pending else "there are changes that are not committed",
-                details=[*dirty[:8], *(["…"] if len(dirty) > 8 else [])],
+                f"an update is not committed yet{half}" if pending else "there are changes that are not committed",
+                details=_some(dirty),
                 remedy="commit it, or put it back with ./inv template.update --abort"
                 if pending
                 else "commit or stash them, so that the update can be told apart from them",
             )
+        self._look_at_rest()
         self.checkout.forget()
         if wanted.branch:
             self._look_at_branch(wanted.branch)
+
+    def _look_at_rest(self) -> None:
+        """Go on with an update that was left half done and committed so, where the answers tell the former version."""
+        record, rest = self.checkout.read(), self.checkout.half_done()
+        if rest and ANSWERS not in rest:
+            raise UsageFault(
+                f"an update to {record['to']} was left half done: {len(rest)} files are still the former ones",
+                details=_some(rest),
+                remedy=f"git checkout {record['head'][:12]} -- {ANSWERS}, commit that, and update again",
+            )
+        if rest:
+            self.console.note(f"an update to {record['to']} was left half done and committed so: this one completes it")
 
     def _look_at_branch(self, branch: str) -> None:
         if not self.checkout.repository.text("check-ref-format", "--branch", branch):
@@ -139,6 +170,11 @@ class Updater:
         same = all(str(answers.given.get(name)) == value for name, value in wanted.answers.items())
         return not same or template.commit(report.newer, "") != template.commit(report.former, "")
 
+    def _tell_edited(self, report: Report, answers: Answers) -> None:
+        if answers.edited:
+            report.kept[ANSWERS] = EDITED
+            self.console.note(f"{ANSWERS}: {EDITED}")
+
     # --- Merge ----------------------------------------------------------------------------------------------------
 
     def _render(self, template: Template, answers: Answers, wanted: Wanted, newer: str) -> Rendered:
@@ -154,28 +190,31 @@ class Updater:
     def _merge(self, rendered: Rendered, scratch: Path, label: str) -> Merged:
         objects = self.checkout.repository.text("rev-parse", "--git-path", "objects")
         bench = make_bench(scratch / "merge", (self.root / objects).resolve())
+        tree = self.checkout.tree()
+        service = {path: entry for path, entry in tree.items() if is_text(path)}
         versions = Versions(
             former=bench.tree(rendered.former),
             kept=bench.tree(rendered.kept),
             newer=bench.tree(rendered.newer),
-            service=bench.repository.tree(f"{self.checkout.head()}:{self.checkout.prefix}"),
+            service=service,
         )
         merged = bench.merge(versions, read_ownership(rendered.newer), self.root, f"template-{label}")
         merged.files |= self._modules(rendered)
+        merged.kept |= {shown(path): UNREADABLE for path in tree if path not in service}
         return merged
 
     def _modules(self, rendered: Rendered) -> dict[str, File | None]:
         mine = self.root / "go.mod"
         if not mine.exists():
             return {}
-        text = rename_module(_read(mine), _read(rendered.kept / "go.mod"), _read(rendered.newer / "go.mod"))
-        sums = unite_sums(_read(self.root / "go.sum"), _read(rendered.newer / "go.sum"))
-        wanted = {"go.mod": raise_modules(text, _read(rendered.newer / "go.mod")), "go.sum": sums}
-        return {name: File(content.encode(), False) for name, content in wanted.items()}
+        text = rename_module(read_text(mine), read_text(rendered.kept / "go.mod"), read_text(rendered.newer / "go.mod"))
+        sums = unite_sums(read_text(self.root / "go.sum"), read_text(rendered.newer / "go.sum"))
+        wanted = {"go.mod": raise_modules(text, read_text(rendered.newer / "go.mod")), "go.sum": sums}
+        return {name: File(to_bytes(content), False) for name, content in wanted.items()}
 
     def _describe(self, report: Report, template: Template, rendered: Rendered, merged: Merged) -> None:
         report.outcome = UPDATED
-        report.conflicts, report.kept = dict(merged.conflicts), {**merged.kept, **merged.carried}
+        report.conflicts, report.kept = dict(merged.conflicts), {**report.kept, **merged.kept, **merged.carried}
         report.changelog = changes_between(template.file(report.newer, "CHANGELOG.md"), report.former, report.newer)
         former, newer = (
             [entry.name for entry in read_env_file(folder / ".env.example").entries]
@@ -192,6 +231,22 @@ class Updater:
             if path in merged.conflicts or (file and there and self.checkout.holds(path, file)):
                 continue
             (report.removed if not file else report.changed if there else report.added).append(path)
+
+    def _require_unchanged(self, merged: Merged) -> None:
+        """Refuse to write over what the merge has not seen: git may have been told to look away, or time has passed."""
+        if self.checkout.head() != self.head:
+            raise UsageFault("somebody committed during the update, nothing was changed", remedy="update again")
+        tree = self.checkout.tree()
+        seen = [path for path in sorted(merged.files) if path in tree or path not in MODULES]
+        if changed := self.checkout.differing(seen, tree):
+            flagged = {path for paths in self.checkout.index.flags().values() for path in paths}
+            raise UsageFault(
+                "files that the update writes are not as they were committed, nothing was changed",
+                details=_some(changed),
+                remedy="git update-index --no-skip-worktree --no-assume-unchanged FILE shows what differs; commit that"
+                if flagged.intersection(changed)
+                else "commit or stash that, and update again",
+            )
 
     # --- Apply ----------------------------------------------------------------------------------------------------
 
@@ -210,16 +265,15 @@ class Updater:
         before = self.checkout.former("go.mod")
         if not report.conflicts:
             Prover(self.runner, self.console).prove(report)
-            self.checkout.stage(modules)
-        self.checkout.finish(modules)
+            self.checkout.index.stage(modules)
         if modules:
-            wanted = requirements(_read(rendered.newer / "go.mod"))
-            report.modules = raised(before, _read(self.root / "go.mod"), wanted)
+            wanted = requirements(read_text(rendered.newer / "go.mod"))
+            report.modules = raised(before, read_text(self.root / "go.mod"), wanted)
             self._list_modules(report, modules)
 
     def _list_modules(self, report: Report, modules: list[str]) -> None:
         """`go mod tidy` may have taken back what was raised, or changed what was not."""
-        differing = [path for path in modules if self.checkout.former(path) != _read(self.root / path)]
+        differing = [path for path in modules if self.checkout.former(path) != read_text(self.root / path)]
         others = [path for path in report.changed if path not in modules]
         report.changed = sorted({*others, *differing} - set(report.added))
 
@@ -243,9 +297,9 @@ def _first_answers(given: Mapping[str, Any], answers: Mapping[str, str]) -> dict
     return {name: value for name, value in answers.items() if name not in given}
 
 
-def _read(path: Path) -> str:
-    return path.read_text(encoding="utf-8") if path.exists() else ""
-
-
 def _without(names: list[str], others: list[str]) -> list[str]:
     return [name for name in names if name not in others]
+
+
+def _some(paths: list[str]) -> list[str]:
+    return [*map(shown, paths[:8]), *(["…"] if len(paths) > 8 else [])]
