@@ -93,7 +93,7 @@ def new_release(
     """A release that is about to be started, the same on all hosts; its id sorts by time and shows the commit."""
     moment = datetime.now(timezone.utc).strftime("%Y%m%dT%H%M%S%f")[:-3]
     short = info.commit[:7] if info.commit != "unknown" else "nogit"
-    values = {name: configuration.masked(name) for name in configuration.given}
+    values = configuration.told()
     return Release(
         id=f"{moment}-{short}",
         service=info.service,
