@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import json
 import os
-import platform as host
 import re
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
 from ..config.settings import Environment, parse_platform
-from ..core.errors import BuildFault, UsageFault
+from ..core.errors import BuildFault, MissingFault, UsageFault
 from ..core.runner import Runner
 from .source import BuildInfo
-from .toolchain import main_package
+from .toolchain import cannot_write, go_environment, main_package, this_machine
 
 TAGS = "nomsgpack"
 """Leaves Gin's MessagePack binding out: 6.5 MB of the binary that a JSON service does not use."""
@@ -88,17 +87,10 @@ def quote(text: str) -> str:
     raise UsageFault(f"{text!r} cannot be handed to the linker", remedy="leave out line ends and one kind of quotes")
 
 
-def this_machine() -> tuple[str, str]:
-    """This machine as Go names it, such as ("linux", "amd64")."""
-    machine = host.machine().lower()
-    names = {"x86_64": "amd64", "amd64": "amd64", "aarch64": "arm64", "arm64": "arm64", "i686": "386", "i386": "386"}
-    return host.system().lower(), names.get(machine, machine)
-
-
 def build(runner: Runner, plan: GoBuild, info: BuildInfo) -> None:
     """Run the build and check that the binary reports what was injected; BuildFault with the compiler's words."""
     plan.output.parent.mkdir(exist_ok=True)
-    env = {**_go_environment(), **plan.env}
+    env = {**go_environment(), **plan.env}
     draft = plan.output.with_name(f".{plan.output.name}.{os.getpid()}")
     if runner.dry:
         runner.run(plan.argv, env=env)
@@ -110,6 +102,8 @@ def build(runner: Runner, plan: GoBuild, info: BuildInfo) -> None:
         outcome = runner.run([str(draft) if word == str(plan.output) else word for word in plan.argv], env=env)
         if "unsupported GOOS/GOARCH" in outcome.stderr:
             raise UsageFault(f"Go knows no such platform: {plan.env}", remedy="go tool dist list shows those it knows")
+        if cannot_write(outcome.stderr):
+            raise MissingFault("Go cannot write what it needs to", details=outcome.tail(3), remedy=_CACHES)
         if not outcome.ok:
             raise BuildFault(
                 "the service does not build", details=outcome.tail(), remedy="mend the code; go vet ./... may say more"
@@ -142,6 +136,7 @@ def _verify(runner: Runner, plan: GoBuild, binary: Path, info: BuildInfo) -> Non
         )
 
 
+_CACHES = "set HOME to a folder that can be written, or GOCACHE, GOMODCACHE and TMPDIR"
 _VARIABLES = "keep the variables Env, Version, Commit and BuiltAt in package main, and the version command"
 
 
@@ -150,12 +145,6 @@ def _json(text: str) -> object:
         return json.loads(text)
     except ValueError:
         return None
-
-
-def _go_environment() -> dict[str, str]:
-    """The user's environment without what would change the bytes of a build."""
-    bending = {"GOOS", "GOARCH", "GOFLAGS", *LEVEL_VARIABLES.values()}
-    return {name: value for name, value in os.environ.items() if name not in bending}
 
 
 def _file_name(info: BuildInfo, platform: str) -> str:
