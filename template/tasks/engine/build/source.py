@@ -46,7 +46,7 @@ def read_build_info(runner: Runner, service: str, env: str) -> BuildInfo:
     commit = _commit(runner) if _in_repository(runner.root) else ""
     if not commit:
         return BuildInfo(service, env, f"0.0.0-{_tree_hash(runner.root)}", "unknown", _moment(_newest(runner.root)))
-    described = _git(runner, "describe", "--tags", "--always", "--match", "v[0-9]*").strip()
+    described = _git(runner, "-c", "core.abbrev=auto", "describe", "--tags", "--always", "--match", "v[0-9]*").strip()
     changes = _changes(runner)
     version = f"{described}-dirty.{changes}" if changes else described
     return BuildInfo(service, env, version, commit, _moment(_commit_time(runner)))
@@ -92,8 +92,8 @@ def _commit_time(runner: Runner) -> int:
 def _changes(runner: Runner) -> str:
     """A short hash of everything that differs from the commit, or nothing where the tree is clean."""
     # None of a user's own ways to show differences.
-    plain = ("--binary", "--no-color", "--no-ext-diff", "--no-textconv")
-    diff = _git(runner, "diff", *plain, "HEAD", "--", ".")
+    form = ("--binary", "--no-renames", "--unified=3", "--diff-algorithm=myers", "--src-prefix=a/", "--dst-prefix=b/")
+    diff = _git(runner, "diff", *form, "--no-color", "--no-ext-diff", "--no-textconv", "HEAD", "--", ".")
     listed = _git(runner, "ls-files", "--others", "--exclude-standard", "-z")
     added = [name for name in listed.split("\0") if name]
     if not diff and not added:
