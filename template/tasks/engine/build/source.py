@@ -92,7 +92,15 @@ def _commit_time(runner: Runner) -> int:
 def _changes(runner: Runner) -> str:
     """A short hash of everything that differs from the commit, or nothing where the tree is clean."""
     # None of a user's own ways to show differences.
-    form = ("--binary", "--no-renames", "--unified=3", "--diff-algorithm=myers", "--src-prefix=a/", "--dst-prefix=b/")
+    form = (
+        "--binary",
+        "--full-index",
+        "--no-renames",
+        "--unified=3",
+        "--diff-algorithm=myers",
+        "--src-prefix=a/",
+        "--dst-prefix=b/",
+    )
     diff = _git(runner, "diff", *form, "--no-color", "--no-ext-diff", "--no-textconv", "HEAD", "--", ".")
     listed = _git(runner, "ls-files", "--others", "--exclude-standard", "-z")
     added = [name for name in listed.split("\0") if name]
