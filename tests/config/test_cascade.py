@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from service_tasks.engine.config.configuration import MASK, Environments
+from service_tasks.engine.config.configuration import Environments
 from service_tasks.engine.config.dotenv import read_env_file
 from service_tasks.engine.core.errors import UsageFault
+from service_tasks.engine.core.network import MASK
 
 from .env_files import SECRET, Folder
 

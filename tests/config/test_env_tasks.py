@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 from maintain.rendering import make_repository, use_target
-from service_tasks.engine.config.configuration import MASK
+from service_tasks.engine.core.network import MASK
 
 from ..support.service import Service
 

@@ -7,10 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from service_tasks.engine.config.configuration import MASK
 from service_tasks.engine.config.dotenv import read_env_file
 from service_tasks.engine.config.schema import read_schema
+from service_tasks.engine.config.settings import read_settings
 from service_tasks.engine.core.errors import UsageFault
+from service_tasks.engine.core.network import MASK
 
 from ..support.service import Service
 from .env_files import Folder
@@ -79,6 +80,20 @@ def test_a_password_in_a_url_is_masked(folder: Folder) -> None:
     folder.write(".env.staging.local", "API_KEY=abcdefghi\n", "REMOTE_URL=https://somebody:hunter2@[x/\n")
     assert "not a URL" in told(folder)
     assert "hunter2" not in told(folder)
+
+
+@pytest.mark.parametrize(
+    "setting",
+    [{"hosts": ["ssh://deploy:hunter2@example.com"]}, {"registry": "https://somebody:hunter2@example.com/team"}],
+)
+def test_a_password_in_the_settings_is_not_shown(setting: dict[str, object]) -> None:
+    data = {"service": "orders", "environments": {"staging": {"target": "docker", **setting}}}
+
+    with pytest.raises(UsageFault) as refusal:
+        read_settings(data)
+
+    assert "example.com" in str(refusal.value)
+    assert "hunter2" not in str(refusal.value)
 
 
 def test_a_file_in_another_encoding_is_named_with_its_line(tmp_path: Path) -> None:

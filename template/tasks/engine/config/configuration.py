@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..core.errors import UsageFault, nearest
+from ..core.network import MASK, masked_url
 from .dotenv import EnvFile, read_env_file
 from .findings import Finding, check_compose, check_lines, check_names, first_value, names_file
 from .schema import Schema, Variable, read_schema
@@ -24,7 +25,6 @@ PLACEHOLDER = re.compile(r"(?i)^(<.*>|x{3,}|change[-_ ]?(me|it)|todo|tbd|fixme|r
 GENERATED = "DATABASE_PASSWORD"
 """The one secret that no person needs to choose: that of a database which belongs to the environment's own stack."""
 COMMAND_LINE = "--set"
-MASK = "********"
 DRAIN_LEAD = "DRAIN_LEAD"
 ADDRESS = ("HTTP_PORT", "ADMIN_PORT", "LISTEN_HOST")
 DECIDED_BY_TARGET = {"docker": ADDRESS, "process": (*ADDRESS, DRAIN_LEAD)}
@@ -247,11 +247,6 @@ class Environments:
         known = self.schema.variables
         names = {entry.name for entry in read_env_file(self.tracked_file(name)).entries if entry.name in known}
         return {key for key in names if not known[key].sensitive}
-
-
-def masked_url(text: str) -> str:
-    """`text`, without the password if it is a URL that holds one."""
-    return re.sub(r"(?<=://)([^/@?#\s]*?):[^/?#\s]*(?=@)", rf"\1:{MASK}", text)
 
 
 def _is_text(value: str) -> bool:
