@@ -82,6 +82,14 @@ def test_a_password_in_a_url_is_masked(folder: Folder) -> None:
     assert "hunter2" not in told(folder)
 
 
+def test_a_password_in_a_url_is_a_secret_in_a_tracked_file(folder: Folder) -> None:
+    folder.add(".env.staging", "REMOTE_URL=https://somebody:hunter2@example.com/")
+    folder.add(".env.dev", "REMOTE_URL=https://somebody:hunter2@example.com/")
+
+    assert folder.only().message.startswith("is a secret in a tracked file")
+    assert folder.check("dev") == []
+
+
 @pytest.mark.parametrize(
     "setting",
     [{"hosts": ["ssh://deploy:hunter2@example.com"]}, {"registry": "https://somebody:hunter2@example.com/team"}],

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from ..core.errors import UsageFault, nearest
 from ..core.network import MASK, masked_url
-from .dotenv import EnvFile, read_env_file
+from .dotenv import Entry, EnvFile, read_env_file
 from .findings import Finding, check_compose, check_lines, check_names, first_value, names_file
 from .schema import Schema, Variable, read_schema
 from .settings import Environment
@@ -231,8 +231,11 @@ class Environments:
         return [
             Finding(file.path.name, entry.line, entry.name, message)
             for entry in file.entries
-            if entry.value and entry.name in self.schema.variables and self.schema.variables[entry.name].sensitive
+            if entry.value and entry.name in self.schema.variables and self._is_secret(entry)
         ]
+
+    def _is_secret(self, entry: Entry) -> bool:
+        return self.schema.variables[entry.name].sensitive or masked_url(entry.value) != entry.value
 
     def _check_same_keys(self, name: str) -> list[Finding]:
         keys = {other: self._tracked_keys(other) for other in self.names if self.tracked_file(other).exists()}
