@@ -5,6 +5,7 @@ Whoever types plain `invoke` shall have it too: Invoke loads this package before
 
 from __future__ import annotations
 
+import io
 import os
 import re
 import sys
@@ -24,7 +25,14 @@ Groups = Mapping[str, Sequence[str]]
 
 
 def install(groups: Groups) -> None:
-    """Mistakes get the nearest names and exit code 2, and tasks are listed in groups, also for a bare `invoke`."""
+    """Mistakes get the nearest names and exit code 2, and tasks are listed in groups, also for a bare `invoke`.
+
+    Of the settings that Invoke reads, those of the service's own `invoke.yaml` count, and no variable of the shell.
+    """
+    for stream in (sys.stdout, sys.stderr):
+        # A message is told in a shell that cannot show all of its characters, too.
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
 
     def error(machine: ParseMachine, message: str) -> NoReturn:
         raise Exit(str(_usage_fault(machine, message)), code=UsageFault.code)
@@ -43,7 +51,8 @@ def install(groups: Groups) -> None:
     machine: Any = ParseMachine
     machine.error = error
     config: Any = Config
-    config.load_project = _told_when_unreadable(Config.load_project)
+    config.load_project = _told_when_unreadable(_of_this_service_alone(Config.load_project))
+    config.load_shell_env = lambda _: None
 
 
 def leave_quietly() -> NoReturn:
@@ -80,6 +89,16 @@ def _quiet_for_readers_that_leave(original: Callable[[Program], None]) -> Callab
             leave_quietly()
 
     return parse_cleanup
+
+
+def _of_this_service_alone(original: Callable[..., None]) -> Callable[..., None]:
+    """Leave out what Invoke has read from files of the user and of the machine: a service is the same for everybody."""
+
+    def load_project(config: Config, merge: bool = True) -> None:
+        config._set(_system={}, _user={})
+        original(config, merge)
+
+    return load_project
 
 
 def _told_when_unreadable(original: Callable[..., None]) -> Callable[..., None]:

@@ -9,7 +9,8 @@ from typing import TextIO
 from invoke.context import Context
 
 from .cli import ENV, JSON, leave, service_task, session
-from .engine.config.configuration import COMMAND_LINE, Finding
+from .engine.config.configuration import COMMAND_LINE, Configuration
+from .engine.config.findings import Finding
 from .engine.core.console import print_json, table
 
 
@@ -34,11 +35,12 @@ def diff(c: Context, one: str, two: str) -> None:
     """Show the variables that differ between two environments, secrets masked."""
     s = session(c)
     pair = [s.environments.configuration(s.settings.environment(name)) for name in (one, two)]
-    names = [name for name in s.environments.schema.variables if pair[0][name] != pair[1][name]]
+    known = s.environments.schema.variables
+    names = [name for name in known if len({each.decided_by(name) or each[name] for each in pair}) > 1]
     if not names:
         print(f"{one} and {two} have the same values.")
         return
-    table(("variable", one, two), [[name, *(_cell(side.masked(name)) for side in pair)] for name in names])
+    table(("variable", one, two), [[name, *(_shown(side, name) for side in pair)] for name in names])
 
 
 @service_task(help=ENV)
@@ -49,9 +51,12 @@ def show(c: Context, env: str = "dev") -> None:
     rows = []
     for name in s.environments.schema.variables:
         value = configuration.given.get(name)
-        origin = "default" if value is None else value.origin
+        value = value if value and value.text else None
+        origin = value.origin if value else "default"
         line = f":{value.line}" if value and value.origin != COMMAND_LINE else ""
-        rows.append((name, _cell(configuration.masked(name)), origin + line))
+        decider = configuration.decided_by(name)
+        note = f"decided by {decider}" + (f", not by {origin}{line}" if value else "") if decider else origin + line
+        rows.append((name, _shown(configuration, name), note))
     table(("variable", "value", "from"), rows)
 
 
@@ -65,5 +70,6 @@ def report(findings: Sequence[Finding], file: TextIO) -> None:
     table(("where", "variable", "what is wrong"), [(f.where, f.name or "-", f.message) for f in findings], file)
 
 
-def _cell(text: str) -> str:
-    return text or "-"
+def _shown(configuration: Configuration, name: str) -> str:
+    """A value fit for a cell; a dash where there is none, or none that counts."""
+    return "-" if configuration.decided_by(name) else configuration.masked(name) or "-"

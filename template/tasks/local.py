@@ -88,8 +88,9 @@ def dev(c: Context, env: str = "dev") -> None:
     configuration = checked_configuration(s)
     target = make_target(s.runner, s.settings, configuration) if s.settings.database == "postgres" else None
     configuration = with_password(s, [target], configuration) if target else configuration
-    quick = {"HTTP_PORT": configuration["HTTP_PORT"], "DRAIN_LEAD": "0s"}
-    values = {**quick, **configuration.service_values(), **configuration.secret_values()}
+    values = configuration.values()
+    if "DRAIN_LEAD" not in configuration.given:
+        values["DRAIN_LEAD"] = "0s"
     if target:
         with s.console.step("database"):
             values["DATABASE_URL"] = target.database_from_here(values["DATABASE_URL"])

@@ -45,7 +45,7 @@ def lint(c: Context) -> None:
         ("static", [go, "run", STATICCHECK, "-tags", TAGS, "./..."]),
     ):
         with s.console.step(name):
-            done = s.runner.run(argv)
+            done = s.runner.run(argv, env=os.environ)
             if not done.ok:
                 raise Fault(
                     f"{' '.join(argv[1:3])} has complaints", details=(done.stdout + done.stderr).splitlines()[-40:]

@@ -17,11 +17,10 @@ from service_tasks.engine.build.gobuild import (
     plan_build,
     plan_image_build,
     quote,
-    this_machine,
 )
 from service_tasks.engine.build.image import RUNTIMES, image_tag, plan_image
 from service_tasks.engine.build.source import BuildInfo
-from service_tasks.engine.build.toolchain import find_go
+from service_tasks.engine.build.toolchain import find_go, this_machine
 from service_tasks.engine.config.settings import Environment
 from service_tasks.engine.core.errors import BuildFault, UsageFault
 from service_tasks.engine.core.runner import Runner

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 
-from service_tasks.engine.config.configuration import Configuration, Environments, Finding
+from service_tasks.engine.config.configuration import Configuration, Environments
+from service_tasks.engine.config.findings import Finding
 from service_tasks.engine.config.settings import Environment
 
 SCHEMA = """\

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from service_tasks.engine.config.configuration import MASK, Environments
+from service_tasks.engine.config.configuration import Environments
 from service_tasks.engine.config.dotenv import read_env_file
 from service_tasks.engine.core.errors import UsageFault
+from service_tasks.engine.core.network import MASK
 
 from .env_files import SECRET, Folder
 
@@ -78,7 +79,7 @@ def test_a_file_that_is_not_there_is_told_with_its_path(folder: Folder) -> None:
 
     assert messages["API_KEY_FILE"] == (
         ".env.staging.local:1",
-        'names "secrets/key", which is not a readable file',
+        "names what is not a readable file",
     )
 
 
@@ -92,14 +93,21 @@ def test_the_stacks_variables_are_those_that_begin_with_edge_or_end_with_image(f
         "EDGE_SITE": "staging.example.com",
         "CADDY_IMAGE": "caddy:2",
     }
-    assert configuration.service_values() == {"APP_ENV": "staging", "EDGE": "2"}
+    assert {"APP_ENV": "staging", "EDGE": "2"}.items() <= configuration.service_values().items()
+    assert not {"EDGE_PORT", "EDGE_IMAGE"} & set(configuration.service_values())
 
 
 def test_values_part_into_the_services_the_secret_and_the_stacks(folder: Folder) -> None:
     folder.add(".env.staging", "WORKERS=3", "EDGE_PORT=8081")
     configuration = folder.configuration()
 
-    assert configuration.service_values() == {"APP_ENV": "staging", "WORKERS": "3"}
+    assert configuration.service_values() == {
+        "APP_ENV": "staging",
+        "LOG_LEVEL": "info",
+        "WORKERS": "3",
+        "RATIO": "0.5",
+        "TRACING": "false",
+    }
     assert configuration.secret_values() == {"API_KEY": SECRET}
     assert configuration.stack_values() == {"EDGE_PORT": "8081"}
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from service_tasks.engine.config.configuration import Finding
+from service_tasks.engine.config.findings import Finding
 from service_tasks.engine.core.errors import UsageFault
 
 from .env_files import SECRET, Folder
@@ -57,10 +57,10 @@ def test_a_line_that_is_no_assignment_is_told(folder: Folder) -> None:
     assert (found.where, found.message) == (".env.staging:2", "the line is neither a comment nor NAME=value")
 
 
-def test_a_name_without_an_equals_sign_is_told(folder: Folder) -> None:
+def test_a_name_without_an_equals_sign_is_told_by_its_line(folder: Folder) -> None:
     folder.add(".env.staging", "LOG_LEVEL")
 
-    assert folder.only() == Finding(".env.staging", 2, "LOG_LEVEL", "has no equals sign and no value")
+    assert folder.only() == Finding(".env.staging", 2, "", "the line is neither a comment nor NAME=value")
 
 
 def test_a_name_that_is_set_twice_is_told_with_both_lines(folder: Folder) -> None:
@@ -167,10 +167,10 @@ def test_names_that_differ_between_environments_are_told_on_the_side_that_lacks_
 
 
 def test_everything_that_is_wrong_is_told_at_once(folder: Folder) -> None:
-    folder.write(".env.staging", "APP_ENV=\n", "LOG_LEVEL=loud\n", "LOG_LEVEL=louder\n", "NOPE=1\n", "=nothing\n")
+    folder.write(".env.staging", "APP_ENV=\n", "LOG_LEVEL=loud\n", "LOG_LEVEL=louder\n", "NOPE=1\n")
     folder.write(".env.staging.local", "API_KEY=changeme\n")
 
-    assert {found.name for found in folder.check()} == {"APP_ENV", "LOG_LEVEL", "NOPE", "API_KEY", ""}
+    assert {found.name for found in folder.check()} == {"APP_ENV", "LOG_LEVEL", "NOPE", "API_KEY"}
 
 
 def test_an_environment_without_its_file_is_refused_with_its_name(folder: Folder) -> None:

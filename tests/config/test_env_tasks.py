@@ -3,25 +3,11 @@
 from __future__ import annotations
 
 import json
-import shutil
-from pathlib import Path
 
-import pytest
+from maintain.rendering import make_repository, use_target
+from service_tasks.engine.core.network import MASK
 
-from maintain.rendering import make_repository
-from service_tasks.engine.config.configuration import MASK
-
-from ..conftest import Render
 from ..support.service import Service
-
-
-@pytest.fixture
-def service(rendered: Render, tmp_path: Path) -> Service:
-    """A service whose database password is in its local file."""
-    root = tmp_path / "orders"
-    shutil.copytree(rendered(), root)
-    (root / ".env.staging.local").write_text("DATABASE_PASSWORD=hidden-pass-word\n")
-    return Service(root, tmp_path / "state")
 
 
 def test_check_says_that_all_is_in_order(service: Service) -> None:
@@ -80,7 +66,28 @@ def test_show_says_where_each_value_comes_from(service: Service) -> None:
 
     assert rows["DATABASE_PASSWORD"] == ["DATABASE_PASSWORD", MASK, ".env.staging.local:1"]
     assert rows["APP_ENV"][1:] == ["staging", ".env.staging:4"]
-    assert rows["ADMIN_PORT"][1:] == ["9090", "default"]
+    assert rows["TRUSTED_PROXIES"][1:] == ["-", "default"]
+
+
+def test_show_says_where_a_target_decides_and_not_the_files(service: Service) -> None:
+    path = service.folder / ".env.staging"
+    path.write_text(path.read_text() + "ADMIN_PORT=9191\n")
+    dev = service.folder / ".env.dev"
+    dev.write_text(dev.read_text() + "ADMIN_PORT=9292\n")
+
+    def rows() -> dict[str, str]:
+        lines = service.invoke("env.show", "--env=staging").stdout.splitlines()
+        return {line.split()[0]: " ".join(line.split()[1:]) for line in lines}
+
+    shown = rows()
+    assert shown["ADMIN_PORT"].startswith("- decided by the docker target, not by .env.staging:")
+    assert shown["DRAIN_LEAD"] == "- decided by docker-compose.yml"
+    assert "ADMIN_PORT" not in service.invoke("env.diff", "dev", "staging").stdout
+
+    path.write_text(path.read_text() + "DRAIN_LEAD=1s\n")
+    assert rows()["DRAIN_LEAD"].startswith("1s .env.staging:")
+    use_target(service.folder, "process")
+    assert rows()["DRAIN_LEAD"].startswith("- decided by the process target, not by .env.staging:")
 
 
 def test_diff_shows_what_differs_and_nothing_else(service: Service) -> None:

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import json
 import os
-import platform as host
 import re
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
 from ..config.settings import Environment, parse_platform
-from ..core.errors import BuildFault, UsageFault
+from ..core.errors import BuildFault, MissingFault, UsageFault
 from ..core.runner import Runner, Running
 from .source import BuildInfo
-from .toolchain import main_package
+from .toolchain import cannot_write, go_environment, main_package, this_machine
 
 TAGS = "nomsgpack"
 """Leaves Gin's MessagePack binding out: 6.5 MB of the binary that a JSON service does not use."""
@@ -88,13 +87,6 @@ def quote(text: str) -> str:
     raise UsageFault(f"{text!r} cannot be handed to the linker", remedy="leave out line ends and one kind of quotes")
 
 
-def this_machine() -> tuple[str, str]:
-    """This machine as Go names it, such as ("linux", "amd64")."""
-    machine = host.machine().lower()
-    names = {"x86_64": "amd64", "amd64": "amd64", "aarch64": "arm64", "arm64": "arm64", "i686": "386", "i386": "386"}
-    return host.system().lower(), names.get(machine, machine)
-
-
 @dataclass(frozen=True)
 class BegunBuild:
     """A build that goes on beside other work, into a draft; `finish` it, and `end` it in any case."""
@@ -107,12 +99,15 @@ class BegunBuild:
     def finish(self, info: BuildInfo) -> None:
         """Wait for the compiler, and check that the binary reports what was injected.
 
-        Raises BuildFault with the compiler's words, and UsageFault for a platform that Go does not know.
+        Raises BuildFault with the compiler's words, UsageFault for a platform that Go does not know, and MissingFault
+        where Go cannot write.
         """
         outcome = self.running.wait()
         if "unsupported GOOS/GOARCH" in outcome.stderr:
             what = f"Go knows no such platform: {self.plan.env}"
             raise UsageFault(what, remedy="go tool dist list shows those it knows")
+        if cannot_write(outcome.stderr):
+            raise MissingFault("Go cannot write what it needs to", details=outcome.tail(3), remedy=_CACHES)
         if not outcome.ok:
             remedy = "mend the code; go vet ./... may say more"
             raise BuildFault("the service does not build", details=outcome.tail(), remedy=remedy)
@@ -133,7 +128,7 @@ def begin(runner: Runner, plan: GoBuild) -> BegunBuild:
         # Go leaves a binary alone that is up to date, and links anew where there is none.
         shutil.copy2(plan.output, draft)
     argv = [str(draft) if word == str(plan.output) else word for word in plan.argv]
-    return BegunBuild(runner, plan, draft, runner.begin(argv, {**_go_environment(), **plan.env}))
+    return BegunBuild(runner, plan, draft, runner.begin(argv, {**go_environment(), **plan.env}))
 
 
 def build(runner: Runner, plan: GoBuild, info: BuildInfo, begun: BegunBuild | None = None) -> None:
@@ -170,6 +165,7 @@ def _verify(runner: Runner, plan: GoBuild, binary: Path, info: BuildInfo) -> Non
         )
 
 
+_CACHES = "set HOME to a folder that can be written, or GOCACHE, GOMODCACHE and TMPDIR"
 _VARIABLES = "keep the variables Env, Version, Commit and BuiltAt in package main, and the version command"
 
 
@@ -178,12 +174,6 @@ def _json(text: str) -> object:
         return json.loads(text)
     except ValueError:
         return None
-
-
-def _go_environment() -> dict[str, str]:
-    """The user's environment without what would change the bytes of a build."""
-    bending = {"GOOS", "GOARCH", "GOFLAGS", *LEVEL_VARIABLES.values()}
-    return {name: value for name, value in os.environ.items() if name not in bending}
 
 
 def _file_name(info: BuildInfo, platform: str) -> str:

@@ -111,6 +111,9 @@ def build_image(runner: Runner, plan: ImagePlan, variables: Mapping[str, str]) -
             details=details[-3:],
             remedy="check the way to the registry, or set GO_IMAGE or RUNTIME_IMAGE to an image that can be had",
         )
+    if re.search(r"\.docker\b.*(permission denied|read-only file system|not a directory)", words):
+        remedy = "set HOME to a folder that can be written, or DOCKER_CONFIG and BUILDX_CONFIG"
+        raise MissingFault("docker cannot write its settings", details=details[-3:], remedy=remedy)
     if "cannot connect to the docker daemon" in words:
         raise MissingFault("no Docker engine answers", details=details[-3:], remedy="start Docker and try again")
     raise BuildFault("the image could not be built", details=details, remedy="mend what BuildKit names above")

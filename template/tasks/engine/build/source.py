@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
 import os
+import re
 from dataclasses import asdict, dataclass
 from datetime import datetime, timezone
 from pathlib import Path
 
-from ..core.errors import UsageFault
-from ..core.runner import Runner
+from ..core.errors import MissingFault, UsageFault
+from ..core.runner import Outcome, Runner
 
 IGNORED_FOLDERS = {".git", ".venv", "dist", "data", "node_modules", "__pycache__"}
 
@@ -38,30 +40,69 @@ def read_build_info(runner: Runner, service: str, env: str) -> BuildInfo:
     """The build information of the work tree as it is.
 
     The time is the commit's, so that the same commit gives the same bytes. Uncommitted changes add a hash of their
-    content to the version: two different work trees never share one.
+    content to the version: two different work trees never share one. Without a repository, or without a commit in it,
+    the files themselves are the version; MissingFault where there is one and git cannot read it.
     """
-    commit = runner.read(["git", "rev-parse", "HEAD"])
-    if not commit.ok:
+    commit = _commit(runner) if _in_repository(runner.root) else ""
+    if not commit:
         return BuildInfo(service, env, f"0.0.0-{_tree_hash(runner.root)}", "unknown", _moment(_newest(runner.root)))
-    described = runner.read(["git", "describe", "--tags", "--always", "--match", "v[0-9]*"]).stdout.strip()
+    described = _git(runner, "-c", "core.abbrev=auto", "describe", "--tags", "--always", "--match", "v[0-9]*").strip()
     changes = _changes(runner)
     version = f"{described}-dirty.{changes}" if changes else described
-    return BuildInfo(service, env, version, commit.stdout.strip(), _moment(_commit_time(runner)))
+    return BuildInfo(service, env, version, commit, _moment(_commit_time(runner)))
+
+
+def _in_repository(root: Path) -> bool:
+    """Whether git would find a repository: in the folder or above it, on the same file system."""
+    device = root.stat().st_dev
+    folders = itertools.takewhile(lambda folder: folder.stat().st_dev == device, (root, *root.parents))
+    return any((folder / ".git").exists() for folder in folders)
+
+
+def _commit(runner: Runner) -> str:
+    """The commit that the work tree is of; empty where there is none yet."""
+    found = runner.read(["git", "rev-parse", "--verify", "--quiet", "HEAD"])
+    if not found.ok and found.tail():
+        raise _refused(found)
+    return found.stdout.strip() if found.ok else ""
+
+
+def _git(runner: Runner, *words: str) -> str:
+    """What a git command says; MissingFault with git's own words where it fails."""
+    done = runner.read(["git", *words])
+    if not done.ok:
+        raise _refused(done)
+    return done.stdout
+
+
+def _refused(outcome: Outcome) -> MissingFault:
+    remedy = "do what git says: without it, it is not known what would be built"
+    return MissingFault("git cannot read the repository", details=outcome.tail(), remedy=remedy)
 
 
 def _commit_time(runner: Runner) -> int:
     wanted = os.environ.get("SOURCE_DATE_EPOCH")
     if wanted is None:
-        return int(runner.read(["git", "log", "-1", "--format=%ct"]).stdout)
-    if not wanted.isdigit():
+        return int(_git(runner, "log", "-1", "--format=%ct", "--no-show-signature"))
+    if not re.fullmatch(r"[0-9]{1,11}", wanted):
         raise UsageFault(f'SOURCE_DATE_EPOCH is "{wanted}"', remedy="give seconds since 1970, or unset it")
     return int(wanted)
 
 
 def _changes(runner: Runner) -> str:
     """A short hash of everything that differs from the commit, or nothing where the tree is clean."""
-    diff = runner.read(["git", "diff", "HEAD", "--binary", "--", "."]).stdout
-    listed = runner.read(["git", "ls-files", "--others", "--exclude-standard", "-z"]).stdout
+    # None of a user's own ways to show differences.
+    form = (
+        "--binary",
+        "--full-index",
+        "--no-renames",
+        "--unified=3",
+        "--diff-algorithm=myers",
+        "--src-prefix=a/",
+        "--dst-prefix=b/",
+    )
+    diff = _git(runner, "diff", *form, "--no-color", "--no-ext-diff", "--no-textconv", "HEAD", "--", ".")
+    listed = _git(runner, "ls-files", "--others", "--exclude-standard", "-z")
     added = [name for name in listed.split("\0") if name]
     if not diff and not added:
         return ""

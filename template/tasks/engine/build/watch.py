@@ -10,7 +10,7 @@ from pathlib import Path
 from ..config.settings import Environment, Settings
 from ..core.console import Console
 from ..core.errors import BuildFault, DeployFault
-from ..core.runner import Runner, clean_environment
+from ..core.runner import FOR_SERVICE, Runner, clean_environment
 from .gobuild import build, plan_build
 from .source import read_build_info
 from .toolchain import main_package, require_go
@@ -48,7 +48,7 @@ def _start(
     info = read_build_info(runner, settings.service, environment.name)
     package = main_package(runner.root, settings.service)
     plan = plan_build(require_go(runner), runner.root, environment, info, "", package)
-    env = clean_environment(values)
+    env = clean_environment(values, FOR_SERVICE)
     try:
         with console.step("build"):
             build(runner, plan, info)

@@ -15,7 +15,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..core.errors import UsageFault, nearest
-from .dotenv import EnvFile, read_env_file
+from ..core.network import MASK, masked_url
+from .dotenv import Entry, EnvFile, read_env_file
+from .findings import Finding, check_compose, check_lines, check_names, first_value, names_file
 from .schema import Schema, Variable, read_schema
 from .settings import Environment
 
@@ -23,22 +25,12 @@ PLACEHOLDER = re.compile(r"(?i)^(<.*>|x{3,}|change[-_ ]?(me|it)|todo|tbd|fixme|r
 GENERATED = "DATABASE_PASSWORD"
 """The one secret that no person needs to choose: that of a database which belongs to the environment's own stack."""
 COMMAND_LINE = "--set"
-MASK = "********"
-
-
-@dataclass(frozen=True)
-class Finding:
-    """One thing that is wrong, with the file and line it was found at; `line` 0 stands for the whole file."""
-
-    file: str
-    line: int
-    name: str
-    message: str
-
-    @property
-    def where(self) -> str:
-        """`file:line`, or the file alone."""
-        return f"{self.file}:{self.line}" if self.line else self.file
+DRAIN_LEAD = "DRAIN_LEAD"
+ADDRESS = ("HTTP_PORT", "ADMIN_PORT", "LISTEN_HOST")
+DECIDED_BY_TARGET = {"docker": ADDRESS, "process": (*ADDRESS, DRAIN_LEAD)}
+"""What a target sets itself, as it knows where a slot listens and how it is drained."""
+LONGEST = 100_000
+"""Bytes of a plain value: Linux takes no more than 128 KiB for one variable of a process."""
 
 
 @dataclass(frozen=True)
@@ -59,38 +51,62 @@ class Configuration:
     given: Mapping[str, Value]
 
     def __getitem__(self, name: str) -> str:
-        """The value of `name`: given, or the schema's default."""
-        if name in self.given:
-            return self.given[name].text
-        return self.schema.variables[name].default
+        """The value of `name`: given, or the schema's default; an empty one counts as not given, as in the service.
+
+        A default of a secret does not count: it would be one that everybody knows.
+        """
+        variable = self.schema.variables[name]
+        given = self.given[name].text if name in self.given else ""
+        return given or ("" if variable.sensitive else variable.default)
+
+    def values(self) -> dict[str, str]:
+        """All values of the service, secrets among them."""
+        known = self.schema.variables
+        return {name: self[name] for name, each in known.items() if not each.of_stack and self[name]}
 
     def service_values(self) -> dict[str, str]:
-        """What the service gets as plain variables: everything given that is neither secret nor the stack's."""
+        """What the service gets as plain variables where it is deployed: defaults too, so that the schema decides."""
+        known = self.schema.variables
         return {
-            name: value.text
-            for name, value in self.given.items()
-            if not self.schema.variables[name].of_stack and not self.schema.variables[name].sensitive
+            name: text
+            for name, text in self.values().items()
+            if not known[name].sensitive and not self.decided_by(name)
         }
 
     def secret_values(self) -> dict[str, str]:
-        """What the service gets as files."""
-        return {
-            name: value.text
-            for name, value in self.given.items()
-            if self.schema.variables[name].sensitive and value.text
-        }
+        """What the service gets as files: their content. Who reads one drops a line end, so another one goes before."""
+        known = self.schema.variables
+        texts = {name: text for name, text in self.values().items() if known[name].sensitive}
+        return {name: f"{text}\r\n" if text.endswith(("\r", "\n")) else text for name, text in texts.items()}
 
     def stack_values(self) -> dict[str, str]:
         """What the compose files interpolate: the variables EDGE_… and …_IMAGE, with the schema's defaults."""
         return {name: self[name] for name, variable in self.schema.variables.items() if variable.of_stack}
 
+    def decided_by(self, name: str) -> str:
+        """Who decides on a variable where the service is deployed, whatever the files say; empty where they decide."""
+        target = self.environment.target
+        if name in DECIDED_BY_TARGET.get(target, ()):
+            return f"the {target} target"
+        if target == "docker" and name == DRAIN_LEAD and not (name in self.given and self.given[name].text):
+            return "docker-compose.yml"
+        return ""
+
+    def told(self) -> dict[str, str]:
+        """All values that make a release, fit for a screen: those that were given and those that the service gets."""
+        handed = self.service_values()
+        names = [name for name in self.schema.variables if name in self.given or name in handed]
+        return {name: self.masked(name) for name in names if not self.decided_by(name)}
+
     def masked(self, name: str) -> str:
         """The value fit for a screen."""
-        return MASK if self.schema.variables[name].sensitive and self[name] else self[name]
+        text = self[name]
+        return MASK if self.schema.variables[name].sensitive and text else masked_url(text)
 
     def fingerprint(self) -> str:
         """A hash of all values: equal for equal configurations. It is kept in release records only."""
-        values = {name: value.text for name, value in sorted(self.given.items())}
+        given = {name: value.text for name, value in self.given.items()}
+        values = dict(sorted({**given, **self.service_values()}.items()))
         return hashlib.sha256(json.dumps(values).encode()).hexdigest()
 
 
@@ -124,9 +140,10 @@ class Environments:
         given: dict[str, Value] = {}
         for file in self.files(environment.name):
             for entry in file.entries:
-                name, text = entry.name, entry.value
-                if name not in self.schema.variables and self._names_file(name):
-                    name, text = name.removesuffix("_FILE"), _first_value(self.root / (text or ""))
+                name = entry.name
+                text: str | None = entry.value
+                if name not in self.schema.variables and names_file(self.schema, name):
+                    name, text = name.removesuffix("_FILE"), first_value(self.root / entry.value)
                 if name in self.schema.variables and text is not None:
                     given[name] = Value(text, file.path.name, entry.line)
         for assignment in sets:
@@ -151,18 +168,18 @@ class Environments:
         """Everything that is wrong with one environment, in the order of the files."""
         findings: list[Finding] = []
         for file in self.files(environment.name):
-            findings += _check_lines(file) + self._check_names(file)
+            findings += check_lines(file) + check_names(file, self.schema)
         configuration = self.configuration(environment, sets)
         findings += self._check_values(configuration) + self._check_name(configuration)
+        findings += check_compose(read_env_file(self.tracked_file(environment.name)))
         return findings + self._check_secrets(environment) + self._check_same_keys(environment.name)
-
-    def _names_file(self, name: str) -> bool:
-        return name.endswith("_FILE") and name.removesuffix("_FILE") in self.schema.variables
 
     def _assignment(self, text: str) -> tuple[str, str]:
         name, equals, value = text.partition("=")
         if not equals or not name:
             raise UsageFault(f'--set "{name}" is not NAME=VALUE', remedy="as in --set LOG_LEVEL=debug")
+        if not _is_text(value):
+            raise UsageFault(f"--set {name.encode(errors='replace').decode()}: the value is no UTF-8 text")
         if name not in self.schema.variables:
             raise UsageFault(
                 f"--set {name}: no such variable",
@@ -170,22 +187,6 @@ class Environments:
                 remedy=nearest(name, self.schema.variables),
             )
         return name, value
-
-    def _check_names(self, file: EnvFile) -> list[Finding]:
-        findings = []
-        for entry in file.entries:
-            if entry.name in self.schema.variables:
-                continue
-            if self._names_file(entry.name):
-                if _first_value(self.root / (entry.value or "")) is None:
-                    message = f'names "{entry.value}", which is not a readable file'
-                    findings.append(Finding(file.path.name, entry.line, entry.name, message))
-                continue
-            hint = nearest(entry.name, self.schema.variables)
-            hint = hint if hint.startswith("did you mean") else "describe it there first"
-            message = f"is not in {self.schema.path.name}; {hint}"
-            findings.append(Finding(file.path.name, entry.line, entry.name, message))
-        return findings
 
     def _check_values(self, configuration: Configuration) -> list[Finding]:
         findings = []
@@ -213,6 +214,10 @@ class Environments:
                 return ""
             place = self.local_file(environment.name).name if variable.sensitive else "this file"
             return f"is required and {'empty' if value else 'missing'}; set it in {place}"
+        if "\0" in value.text:
+            return "holds a NUL character, which no variable can"
+        if not variable.sensitive and len(value.text.encode()) > LONGEST:
+            return f"is longer than {LONGEST} bytes, more than a variable can hold"
         if PLACEHOLDER.match(value.text):
             shown = "a placeholder" if variable.sensitive else f'the placeholder "{value.text}"'
             return f"still holds {shown}; give it its real value"
@@ -226,8 +231,11 @@ class Environments:
         return [
             Finding(file.path.name, entry.line, entry.name, message)
             for entry in file.entries
-            if entry.value and entry.name in self.schema.variables and self.schema.variables[entry.name].sensitive
+            if entry.value and entry.name in self.schema.variables and self._is_secret(entry)
         ]
+
+    def _is_secret(self, entry: Entry) -> bool:
+        return self.schema.variables[entry.name].sensitive or masked_url(entry.value) != entry.value
 
     def _check_same_keys(self, name: str) -> list[Finding]:
         keys = {other: self._tracked_keys(other) for other in self.names if self.tracked_file(other).exists()}
@@ -244,24 +252,10 @@ class Environments:
         return {key for key in names if not known[key].sensitive}
 
 
-def _first_value(path: Path) -> str | None:
-    """The content of a file that holds one value, without its last line end; None where there is no such file."""
+def _is_text(value: str) -> bool:
+    """Whether it was UTF-8 on the command line: Python keeps what was not in characters that none may encode."""
     try:
-        return path.read_text(encoding="utf-8").removesuffix("\n")
-    except (OSError, UnicodeDecodeError):
-        return None
-
-
-def _check_lines(file: EnvFile) -> list[Finding]:
-    findings = [
-        Finding(file.path.name, line, "", "the line is neither a comment nor NAME=value") for line in file.malformed
-    ]
-    seen: dict[str, int] = {}
-    for entry in file.entries:
-        if entry.value is None:
-            findings.append(Finding(file.path.name, entry.line, entry.name, "has no equals sign and no value"))
-        if entry.name in seen:
-            message = f"is set twice, first in line {seen[entry.name]}; keep one"
-            findings.append(Finding(file.path.name, entry.line, entry.name, message))
-        seen.setdefault(entry.name, entry.line)
-    return findings
+        value.encode()
+    except UnicodeEncodeError:
+        return False
+    return True

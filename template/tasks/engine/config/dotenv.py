@@ -3,35 +3,62 @@
 from __future__ import annotations
 
 import io
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from ..core.errors import UsageFault
 
+NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+ONLY_HERE = {
+    "'": re.compile(r"\\\\|\r"),
+    '"': re.compile(r"\$|\\['0-9]|\r"),
+    "": re.compile(r"\$|^[ \t]+#|[^\S ]#|[\r\u0085\u2028\u2029]"),
+}
+"""What Docker Compose reads otherwise than python-dotenv does, by the quote that a value begins with."""
+
 
 @dataclass(frozen=True)
 class Entry:
-    """One assignment: `value` is None where there is no equals sign; `comments` are the lines right above it."""
+    """One assignment. `comments` are the lines right above it, `remark` is the comment behind its value.
+
+    `same_everywhere` says that plain Docker Compose, which reads such a file as an `env_file`, reads the same value.
+    """
 
     name: str
-    value: str | None
+    value: str
     line: int
     comments: tuple[str, ...] = ()
+    remark: str = ""
+    same_everywhere: bool = True
+
+
+@dataclass(frozen=True)
+class Comment:
+    """A line of a comment that stands above no variable."""
+
+    text: str
+    line: int
 
 
 @dataclass(frozen=True)
 class EnvFile:
-    """A parsed file: its entries in order, and the lines that could not be read."""
+    """A parsed file: its entries in order, and the lines that could not be read, whose text nobody may see.
+
+    `header` is the first block of comments, `loose` are all others that a blank line or the end of the file parts from
+    variables.
+    """
 
     path: Path
     entries: tuple[Entry, ...]
     malformed: tuple[int, ...]
-    header: tuple[str, ...] = ()
+    header: tuple[Comment, ...] = ()
+    loose: tuple[Comment, ...] = ()
 
     def values(self) -> dict[str, str]:
         """The values by name; of duplicates the last one counts, as everywhere where such files are read."""
-        return {entry.name: entry.value for entry in self.entries if entry.value is not None}
+        return {entry.name: entry.value for entry in self.entries}
 
 
 def read_env_file(path: Path) -> EnvFile:
@@ -41,29 +68,55 @@ def read_env_file(path: Path) -> EnvFile:
     """
     from dotenv.parser import parse_stream
 
-    try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise UsageFault(f"{path.name} cannot be read: {error}", remedy="make it a readable UTF-8 text file") from error
     entries: list[Entry] = []
     malformed: list[int] = []
-    comments: list[str] = []
-    blocks: list[tuple[str, ...]] = []
-    for binding in parse_stream(io.StringIO(text)):
+    comments: list[Comment] = []
+    blocks: list[tuple[Comment, ...]] = []
+    header: tuple[Comment, ...] = ()
+    for binding in parse_stream(io.StringIO(_text(path), newline="")):
         lead, body = _split_blank_lines(binding.original.string)
         line = binding.original.line + lead.count("\n")
         if lead and comments:
-            blocks.append(tuple(comments))
+            if not (header or blocks or entries):
+                header = tuple(comments)
+            else:
+                blocks.append(tuple(comments))
             comments = []
-        if binding.error:
+        if binding.error or (binding.key is not None and not _is_assignment(binding.key, binding.value)):
             malformed.append(line)
         elif binding.key is None:
-            comments.extend(_comment_lines(body))
+            comments.extend(Comment(text, line + at) for at, text in _comment_lines(body))
         else:
-            entries.append(Entry(binding.key, binding.value, line, tuple(comments)))
+            texts = tuple(comment.text for comment in comments)
+            entries.append(_entry(binding.key, binding.value or "", line, texts, body))
             comments = []
-    header = blocks[0] if blocks else ()
-    return EnvFile(path, tuple(entries), tuple(malformed), header)
+    loose = tuple(comment for block in [*blocks, tuple(comments)] for comment in block)
+    return EnvFile(path, tuple(entries), tuple(malformed), header, loose)
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_bytes().decode().replace("\r\n", "\n")
+    except UnicodeDecodeError as error:
+        line = error.object.count(b"\n", 0, error.start) + 1
+        what = f"{path.name} cannot be read: it is no UTF-8 text"
+        raise UsageFault(what, where=f"{path.name}:{line}", remedy="write this line in UTF-8") from None
+    except OSError as error:
+        what = f"{path.name} cannot be read: {error.strerror}"
+        raise UsageFault(what, remedy="make it a readable UTF-8 text file") from error
+
+
+def _is_assignment(name: str, value: str | None) -> bool:
+    """Whether it is one: the lines of a key that was pasted without quotes are names with anything in them."""
+    return value is not None and NAME.fullmatch(name) is not None
+
+
+def _entry(name: str, value: str, line: int, comments: tuple[str, ...], source: str) -> Entry:
+    written = source.partition("=")[2].rstrip("\n")
+    quote = next((mark for mark in ("'", '"') if written.lstrip().startswith(mark)), "")
+    same = ONLY_HERE[quote].search(written) is None
+    remark = written.rpartition("#")[2].strip() if "#" in written.replace(value, "") else ""
+    return Entry(name, value, line, comments, remark, same)
 
 
 def _split_blank_lines(text: str) -> tuple[str, str]:
@@ -71,7 +124,7 @@ def _split_blank_lines(text: str) -> tuple[str, str]:
     return text[: len(text) - len(body)], body
 
 
-def _comment_lines(text: str) -> Iterator[str]:
-    for line in text.splitlines():
+def _comment_lines(text: str) -> Iterator[tuple[int, str]]:
+    for at, line in enumerate(text.splitlines()):
         if line.strip().startswith("#"):
-            yield line.strip()[1:].strip()
+            yield at, line.strip()[1:].strip()

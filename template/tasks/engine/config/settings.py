@@ -9,6 +9,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from ..core.errors import UsageFault, nearest
+from ..core.network import masked_url
 
 TARGETS = ("docker", "process")
 DATABASES = ("postgres", "sqlite", "none")
@@ -114,7 +115,9 @@ def parse_host(text: str) -> Host:
         r"[A-Za-z0-9._-]*", parts.username or ""
     )
     if not plain or parts.scheme != "ssh" or parts.password or parts.query or parts.fragment:
-        raise UsageFault(f'"{text}" is not a host', where="invoke.yaml", remedy="as in ssh://deploy@host.example.com")
+        raise UsageFault(
+            f'"{masked_url(text)}" is not a host', where="invoke.yaml", remedy="as in ssh://deploy@host.example.com"
+        )
     destination = f"{parts.username}@{host}" if parts.username else host
     name = f"{host}:{port}" if port else host
     return Host(destination, name, port, parts.path.rstrip("/") or SOCKET)
@@ -196,4 +199,4 @@ def _seconds(key: str, value: Any) -> float:
 
 def _fault(key: str, value: Any, expected: str) -> UsageFault:
     where = "the command line" if key.startswith("--") else "invoke.yaml"
-    return UsageFault(f"{key}: {value!r} is not {expected}", where=where)
+    return UsageFault(f"{key}: {masked_url(repr(value))} is not {expected}", where=where)

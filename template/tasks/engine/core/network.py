@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import socket
 import urllib.error
 import urllib.request
@@ -10,6 +11,7 @@ from typing import Any
 
 from .errors import MissingFault
 
+MASK = "********"
 PROBE = {"X-Copier-Gin-Probe": "tasks"}
 """With this header the front door answers probes and /version during maintenance too."""
 
@@ -49,6 +51,11 @@ def require_free_port(host: str, port: int, variable: str) -> None:
                 details=[str(error)],
                 remedy=f"stop that program (ss -ltnp shows it), or set another {variable} in .env.<env>.local",
             ) from error
+
+
+def masked_url(text: str) -> str:
+    """`text`, without the passwords of URLs in it."""
+    return re.sub(r"(?<=://)([^/@?#\s]*?):[^/?#\s]*(?=@)", rf"\1:{MASK}", text)
 
 
 def parse_json(data: bytes) -> Any:

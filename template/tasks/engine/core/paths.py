@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import getpass
 import os
 from pathlib import Path
+
+from .errors import MissingFault
 
 ROOT = Path(__file__).resolve().parents[3]
 """The service's root folder, whatever folder the tasks are called from."""
@@ -15,20 +18,33 @@ def state_home() -> Path:
     It is outside the checkout because a `git clean` there must not take the secrets of running containers away
     (XDG Base Directory Specification 0.8).
     """
-    base = os.environ.get("XDG_STATE_HOME") or str(Path.home() / ".local" / "state")
-    return Path(base) / "copier-gin"
+    return _base("XDG_STATE_HOME", ".local/state") / "copier-gin"
 
 
 def cache_home() -> Path:
     """The folder for what can be made again, such as a Go toolchain: `$XDG_CACHE_HOME/copier-gin`."""
-    base = os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
-    return Path(base) / "copier-gin"
+    return _base("XDG_CACHE_HOME", ".cache") / "copier-gin"
+
+
+def user_name() -> str:
+    """Who this is; the user's number where the system has no name for it, as in many containers."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError, ImportError):
+        return str(os.getuid())
 
 
 def private_folder(path: Path) -> Path:
-    """Make `path` and its parents, readable by their owner alone (mode 0700), and return it."""
-    path.mkdir(parents=True, exist_ok=True, mode=0o700)
-    path.chmod(0o700)
+    """Make `path` and its parents, readable by their owner alone (mode 0700), and return it.
+
+    Raises MissingFault where that is not allowed.
+    """
+    try:
+        path.mkdir(parents=True, exist_ok=True, mode=0o700)
+        path.chmod(0o700)
+    except OSError as error:
+        remedy = "see to it, or set XDG_STATE_HOME to a folder that can be written"
+        raise MissingFault(f"{path} cannot be made: {error.strerror}", remedy=remedy) from error
     return path
 
 
@@ -40,3 +56,27 @@ def write_private(path: Path, content: str, mode: int = 0o600) -> None:
     draft.write_text(content, encoding="utf-8")
     draft.chmod(mode)
     draft.replace(path)
+
+
+def _base(variable: str, default: str) -> Path:
+    """The folder in `variable`, which counts only if it is absolute (XDG Base Directory Specification 0.8)."""
+    given = Path(os.environ.get(variable, ""))
+    if given.is_absolute():
+        return given
+    home = _home()
+    if not home.is_absolute():
+        remedy = f"set HOME, or {variable}, to a folder that can be written"
+        raise MissingFault("this user has no home folder", where=f"user {user_name()}", remedy=remedy)
+    return home / default
+
+
+def _home() -> Path:
+    """The user's home folder; no absolute path where there is none."""
+    if os.environ.get("HOME"):
+        return Path(os.environ["HOME"])
+    try:
+        import pwd
+
+        return Path(pwd.getpwuid(os.getuid()).pw_dir)
+    except (ImportError, KeyError):
+        return Path()

@@ -8,7 +8,7 @@ import shlex
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TextIO
@@ -16,8 +16,32 @@ from typing import TextIO
 from .errors import MissingFault
 from .interruption import held_back
 
-PASSED_ON = ("PATH", "HOME", "USER", "LANG", "TMPDIR", "XDG_RUNTIME_DIR", "SSH_AUTH_SOCK", "NO_COLOR", "TERM")
-PASSED_ON_PREFIXES = ("DOCKER_", "BUILDX_", "BUILDKIT_", "SSL_", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY")
+FOR_SERVICE = ("PATH", "HOME", "USER", "LANG", "TMPDIR")
+"""The variables of the shell that a process of the service has, beside its values."""
+PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY")
+PASSED_ON = (
+    *FOR_SERVICE,
+    *("LOGNAME", "TERM", "NO_COLOR", "SSH_AUTH_SOCK", "GIT_CONFIG_GLOBAL"),
+    *("XDG_CONFIG_HOME", "XDG_CACHE_HOME", "XDG_STATE_HOME", "XDG_RUNTIME_DIR"),
+    *(
+        "DOCKER_HOST",
+        "DOCKER_CONTEXT",
+        "DOCKER_CONFIG",
+        "DOCKER_TLS",
+        "DOCKER_TLS_VERIFY",
+        "DOCKER_CERT_PATH",
+        "BUILDX_CONFIG",
+    ),
+    *("SSL_CERT_FILE", "SSL_CERT_DIR", *PROXIES, *(name.lower() for name in PROXIES)),
+)
+"""Those that docker, git, ssh and hooks have: where things are and which engine it is, never how something is built."""
+FOR_GO = (
+    *PASSED_ON,
+    *("GOPATH", "GOCACHE", "GOMODCACHE", "GOTMPDIR", "GOENV", "GOTOOLCHAIN", "GOPROXY", "GOSUMDB", "GOPRIVATE"),
+    *("GONOPROXY", "GONOSUMDB", "GOINSECURE", "GOVCS", "GOAUTH", "NETRC"),
+    *("GIT_SSH", "GIT_SSH_COMMAND", "GIT_ASKPASS", "GIT_TERMINAL_PROMPT", "GIT_SSL_CAINFO"),
+)
+"""Those that a build with Go has: where its caches are and where modules come from."""
 
 
 @dataclass(frozen=True)
@@ -61,7 +85,10 @@ class Running:
 
 @dataclass(frozen=True)
 class Runner:
-    """Runs commands in `root`. In a dry run nothing changes: commands and acts are printed to `log` instead."""
+    """Runs commands in `root`. In a dry run nothing changes: commands and acts are printed to `log` instead.
+
+    `env` is a command's whole environment, by default that of `clean_environment`.
+    """
 
     root: Path
     dry: bool
@@ -88,8 +115,8 @@ class Runner:
             return 0
         try:
             if not without or sys.stdout.isatty():
-                return subprocess.run(argv, cwd=self.root, env=env, check=False).returncode
-            with subprocess.Popen(argv, cwd=self.root, env=env, stdout=subprocess.PIPE) as process:
+                return subprocess.run(argv, cwd=self.root, env=_whole(env), check=False).returncode
+            with subprocess.Popen(argv, cwd=self.root, env=_whole(env), stdout=subprocess.PIPE) as process:
                 for line in process.stdout or ():
                     sys.stdout.buffer.write(line.replace(without, b""))
                     sys.stdout.buffer.flush()
@@ -123,7 +150,7 @@ class Runner:
             return subprocess.Popen(
                 argv,
                 cwd=self.root,
-                env=env,
+                env=_whole(env),
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,
@@ -138,14 +165,9 @@ class Runner:
         print(f"  would: {text}", file=self.log, flush=True)
 
 
-def clean_environment(extra: Mapping[str, str]) -> dict[str, str]:
-    """The variables that Docker's tools need to work, and `extra`: none of the shell's own can change a deploy."""
-    kept = {
-        name: value
-        for name, value in os.environ.items()
-        if name in PASSED_ON or name.upper().startswith(PASSED_ON_PREFIXES)
-    }
-    return {**kept, **extra}
+def clean_environment(extra: Mapping[str, str], names: Collection[str] = PASSED_ON) -> dict[str, str]:
+    """The shell's variables of these names, and `extra`: no other can change a deploy."""
+    return {**{name: os.environ[name] for name in names if name in os.environ}, **extra}
 
 
 @functools.cache
@@ -160,6 +182,10 @@ def _ending_with_this_process() -> Callable[[], object] | None:
 
     ask, ends_with_parent = ctypes.CDLL(None).prctl, 1
     return lambda: ask(ends_with_parent, signal.SIGTERM)
+
+
+def _whole(env: Mapping[str, str] | None) -> Mapping[str, str]:
+    return clean_environment({}) if env is None else env
 
 
 def _not_found(argv: Sequence[str]) -> MissingFault:

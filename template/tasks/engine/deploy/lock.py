@@ -7,7 +7,6 @@ machine.
 from __future__ import annotations
 
 import fcntl
-import getpass
 import json
 import os
 import socket
@@ -18,7 +17,7 @@ from pathlib import Path
 from typing import Protocol
 
 from ..core.errors import LockedFault
-from ..core.paths import private_folder
+from ..core.paths import private_folder, user_name
 from ..core.processes import start_time
 from ..core.waiting import wait_until
 from .releases import now
@@ -92,7 +91,7 @@ class Holder:
 
 def this_process(command: str) -> Holder:
     """The holder that this process is."""
-    return Holder(getpass.getuser(), machine(), process_identity(os.getpid()), command, now())
+    return Holder(user_name(), machine(), process_identity(os.getpid()), command, now())
 
 
 def lent() -> dict[str, str]:

@@ -71,7 +71,7 @@ def plan_deploy(
     renew_edge: bool,
 ) -> Plan:
     """What deploying `info` with `configuration` would change; `migrations` are those that the live release lacks."""
-    now = {name: configuration.masked(name) for name in configuration.given}
+    now = configuration.told()
     before = live.release if live else None
     added, removed, changed = _difference(before.values if before else {}, now)
     for name in configuration.secret_values():

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
 import json
 import socket
 from collections.abc import Iterable, Mapping
@@ -12,6 +11,7 @@ from typing import Any, Protocol
 
 from ..build.source import BuildInfo
 from ..config.configuration import Configuration
+from ..core.paths import user_name
 
 KEPT = 5
 """How many of the last good releases can be returned to."""
@@ -93,7 +93,7 @@ def new_release(
     """A release that is about to be started, the same on all hosts; its id sorts by time and shows the commit."""
     moment = datetime.now(timezone.utc).strftime("%Y%m%dT%H%M%S%f")[:-3]
     short = info.commit[:7] if info.commit != "unknown" else "nogit"
-    values = {name: configuration.masked(name) for name in configuration.given}
+    values = configuration.told()
     return Release(
         id=f"{moment}-{short}",
         service=info.service,
@@ -112,7 +112,7 @@ def new_deployment(
     release: Release, action: str, seconds: Mapping[str, float], outcome: str = DONE, reason: str = ""
 ) -> Deployment:
     """What has just been done, by this user on this machine."""
-    by = f"{getpass.getuser()}@{socket.gethostname()}"
+    by = f"{user_name()}@{socket.gethostname()}"
     return Deployment(release, action, outcome, now(), by, reason, dict(seconds))
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -176,15 +177,10 @@ class ComposeProject:
             "image": image,
             "pull_policy": "never",
             "environment": {
-                **{name: _literal(value) for name, value in self._plain_values().items()},
+                **{name: _literal(value) for name, value in self.configuration.service_values().items()},
                 **{f"{name}_FILE": f"{SECRETS}/{name}" for name in sorted(self.configuration.secret_values())},
             },
         }
-
-    def _plain_values(self) -> Mapping[str, str]:
-        """The service's values but for the ports, which are the stack's choice inside a container."""
-        values = self.configuration.service_values()
-        return {name: value for name, value in values.items() if name not in ("HTTP_PORT", "ADMIN_PORT", "LISTEN_HOST")}
 
     def _database_host(self) -> str | None:
         known = "DATABASE_URL" in self.configuration.schema.variables
@@ -201,4 +197,6 @@ def _literal(text: str) -> str:
 
 
 def _json(document: Any) -> str:
-    return json.dumps(document, indent=2) + "\n"
+    """JSON that is YAML, too: what YAML may not hold is escaped, and nothing else, as it knows no surrogate pairs."""
+    text = json.dumps(document, indent=2, ensure_ascii=False)
+    return re.sub(r"[\x7f-\uffff]", lambda match: f"\\u{ord(match[0]):04x}", text) + "\n"

@@ -127,16 +127,19 @@ class Stack:
 
         BuildFault where its configuration is not in order: the one that runs is left alone.
         """
+        self._build_edge()
+        self.remove(self.engine.find_all(self.name, "edge"))
+        self.up("--no-recreate", "--no-deps", "edge")
+
+    def _build_edge(self) -> None:
         done = self.compose("build", "edge")
         if not done.ok:
             # Of a step that failed, what it said stands between two lines of dashes.
             said = [line for line in done.stdout.split("------\n")[-2:][0].splitlines() if line.strip()]
             remedy = "mend what the build names: edge/haproxy.cfg, edge/Dockerfile or EDGE_IMAGE"
             details = [*said[-8:], *done.tail(1)]
-            where = "edge; the front door that runs is left alone"
+            where = "edge; a front door that runs is left alone"
             raise BuildFault("the front door does not build", where=where, details=details, remedy=remedy)
-        self.remove(self.engine.find_all(self.name, "edge"))
-        self.up("--no-recreate", "--no-deps", "edge")
 
     def up(self, *options: str) -> None:
         """Let Compose start services, and wait until the engine calls each healthy."""
@@ -148,7 +151,11 @@ class Stack:
         if "database" in wanted:
             self._put_password()
         with closing(HealthWatch(self.engine, self.name)) as watch:
-            self.require_done(self.compose(*arguments), "the stack does not start")
+            done = self.compose(*arguments)
+            if "edge" in wanted and "failed to solve" in done.stderr and "failed to resolve" not in done.stderr:
+                # Compose does not say whose image it is, nor why.
+                self._build_edge()
+            self.require_done(done, "the stack does not start")
             for service in wanted:
                 container = self.require(service)
                 if "Health" in container.attrs["State"]:

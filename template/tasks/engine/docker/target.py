@@ -129,7 +129,7 @@ class DockerTarget(DockerOperations):
         if self.missing(release):
             return True
         kept = self.stack.kept.secrets(release.id)
-        return kept.get(name) != self.project.configuration[name]
+        return kept.get(name) != self.project.configuration.secret_values()[name]
 
     def forget_all_but(self, releases: Sequence[Release]) -> None:
         """Give back the values and images of all other releases."""

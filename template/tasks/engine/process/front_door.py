@@ -13,10 +13,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ..build.toolchain import go_environment
 from ..core.errors import BuildFault, DeployFault
 from ..core.paths import private_folder, write_private
 from ..core.processes import PAUSE, Processes
-from ..core.runner import Runner, clean_environment
+from ..core.runner import FOR_SERVICE, Runner, clean_environment
 from ..core.waiting import wait_until
 from ..edge.definition import folder_fingerprint
 
@@ -51,7 +52,7 @@ class FrontDoor:
     def build(self, runner: Runner, go: str) -> None:
         """Build the program; BuildFault with the compiler's words, and the one that is there stays."""
         draft = self.binary.with_name(f".{self.binary.name}")
-        done = runner.run([go, "build", "-trimpath", "-o", str(draft), PACKAGE])
+        done = runner.run([go, "build", "-trimpath", "-o", str(draft), PACKAGE], go_environment())
         if not done.ok:
             where = f"{PACKAGE}; one that runs is left alone"
             raise BuildFault("the front door does not build", where=where, details=done.tail())
@@ -75,7 +76,7 @@ class FrontDoor:
         port = int(self.address.rpartition(":")[2])
         argv = [str(self.binary), "-listen", self.address, "-control", str(self._socket())]
         argv += ["-maintenance", str(self.maintenance)]
-        self.processes.spawn(NAME, argv, clean_environment({}), port)
+        self.processes.spawn(NAME, argv, clean_environment({}, FOR_SERVICE), port)
         wait_until(lambda: bool(self.state()) or not self.alive(), START_SECONDS, PAUSE)
         if not self.state():
             raise DeployFault("the front door does not start", details=self.processes.last_lines(NAME))

@@ -12,7 +12,7 @@ from ..config.configuration import Configuration
 from ..config.settings import Settings
 from ..core.errors import DeployFault, UsageFault
 from ..core.processes import Processes
-from ..core.runner import Runner, clean_environment
+from ..core.runner import FOR_SERVICE, Runner, clean_environment
 from ..core.slots import SLOTS
 from ..deploy.target import Target
 from .front_door import NAME as EDGE
@@ -89,7 +89,7 @@ class ProcessOperations(Target):
     def environment(self, release: str) -> dict[str, str]:
         """The whole environment of a release's process."""
         values = json.loads((self.release_folder(release) / "values.json").read_text(encoding="utf-8"))
-        return clean_environment({str(name): str(value) for name, value in values.items()})
+        return clean_environment({str(name): str(value) for name, value in values.items()}, FOR_SERVICE)
 
     def release_folder(self, release: str) -> Path:
         """Where a kept release's binary and values are."""

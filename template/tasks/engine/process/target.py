@@ -145,7 +145,8 @@ class ProcessTarget(ProcessOperations):
     def secret_changed(self, release: Release, name: str) -> bool:
         """Compare with the file that the release has."""
         kept = self.release_folder(release.id) / "secrets" / name
-        return not kept.exists() or kept.read_text(encoding="utf-8") != self.configuration[name]
+        wanted = self.configuration.secret_values()[name]
+        return not kept.exists() or kept.read_bytes() != wanted.encode()
 
     def forget_all_but(self, releases: Sequence[Release]) -> None:
         """Delete the folders of all other releases."""
