@@ -6,7 +6,24 @@ from collections.abc import Iterable, Sequence
 from itertools import pairwise
 
 from ..core.errors import DeployFault, UsageFault
-from .releases import DONE, Deployment, Release, good
+from .releases import DONE, KEPT, Deployment, Release, good
+from .target import Target
+
+
+def kept_release_to_return_to(target: Target, records: Sequence[Deployment], live: str, wanted: str = "") -> Release:
+    """The release to return to, which the target still has; `live` is the id of what serves, empty where nothing does.
+
+    Raises DeployFault where there is none, and UsageFault where it serves already.
+    """
+    if not live:
+        raise DeployFault("nothing serves, so there is no release to return from", remedy="up starts it again")
+    found = release_to_return_to(records, live, wanted)
+    if missing := target.missing(found):
+        raise DeployFault(
+            f"release {found.id} cannot be started again: {missing}",
+            remedy=f"git checkout {found.commit[:12]} and deploy it; the last {KEPT} good releases are kept",
+        )
+    return found
 
 
 def release_to_return_to(records: Sequence[Deployment], live: str, wanted: str = "") -> Release:

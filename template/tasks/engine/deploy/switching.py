@@ -17,7 +17,7 @@ from ..core.waiting import wait_until
 from .failures import UnfinishedFault, explained, gone, told, unfinished
 from .lock import Lease
 from .releases import BEGUN, DONE, FAILED, KEPT, Deployment, Release, good, new_deployment, now
-from .rollback import release_to_return_to
+from .rollback import kept_release_to_return_to
 from .target import Target, fetch_version, verify_front_door, verify_slot
 
 MIGRATED = "none since what serves"
@@ -157,17 +157,8 @@ class Switcher:
 
     def choose(self, wanted: str) -> Release:
         """The kept release to return to: `wanted`, or the one before that which serves in the line of good ones."""
-        if not self.former:
-            raise DeployFault("nothing serves, so there is no release to return from", remedy="up starts it again")
         live = next((state.release for state in self.target.slots() if state.slot == self.former), "")
-        found = release_to_return_to(self.records, live, wanted)
-        if missing := self.target.missing(found):
-            commit = found.commit[:12]
-            raise DeployFault(
-                f"release {found.id} cannot be started again: {missing}",
-                remedy=f"git checkout {commit} and deploy it; the last {KEPT} good releases are kept",
-            )
-        return found
+        return kept_release_to_return_to(self.target, self.records, live, wanted)
 
     # --- Steps ---------------------------------------------------------------------------------
 
