@@ -15,8 +15,10 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from ..core.disk import NO_SPACE
 from ..deploy.lock import Lease
 from .engine import Engine
+from .errors import refusal
 
 if TYPE_CHECKING:
     from docker.api import APIClient
@@ -69,8 +71,15 @@ class Claim:
 
     def take(self) -> None:
         """Give it the name, and be sure that the lock was held by then; NotFound where the container is gone."""
+        from docker.errors import APIError
+
         try:
             _rename(self._api, self._container, self._name)
+        except APIError as error:
+            if NO_SPACE not in refusal(error):
+                raise
+            # An engine whose disk is full renames nothing. What has to be stopped then is stopped by its id all the same.
+            self._name = str(self._container.id)
         finally:
             self._lease.require()
 
