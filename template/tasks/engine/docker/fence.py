@@ -78,7 +78,7 @@ class Claim:
         except APIError as error:
             if NO_SPACE not in refusal(error):
                 raise
-            # An engine whose disk is full renames nothing. What has to be stopped then is stopped by its id all the same.
+            # An engine whose disk is full renames nothing; what has to be stopped is then stopped by its id.
             self._name = str(self._container.id)
         finally:
             self._lease.require()
