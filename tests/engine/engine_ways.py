@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import socket
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from urllib.parse import urlsplit
 
-from service_tasks.engine.docker.endpoint import default_endpoint
+from ..support.proxies import beside, pass_on, serve
 
 SILENCE = 0.3
 """Seconds without a byte after which an answer is passed on as a whole."""
@@ -21,30 +19,16 @@ def answering_in_one_piece(folder: Path) -> Iterator[str]:
     listener = socket.socket(socket.AF_UNIX)
     listener.bind(str(folder / "docker.sock"))
     listener.listen()
-    threading.Thread(target=_serve, args=(listener,), daemon=True).start()
+
+    def admit(client: socket.socket, engine: socket.socket) -> None:
+        beside(_pass_on_whole, engine, client)
+        pass_on(client, engine)
+
+    serve(listener, admit)
     try:
         yield f"unix://{folder}/docker.sock"
     finally:
         listener.close()
-
-
-def _serve(listener: socket.socket) -> None:
-    while True:
-        try:
-            client, _ = listener.accept()
-        except OSError:
-            return
-        engine = socket.socket(socket.AF_UNIX)
-        engine.connect(urlsplit(default_endpoint().host).path)
-        threading.Thread(target=_pass_on, args=(client, engine), daemon=True).start()
-        threading.Thread(target=_pass_on_whole, args=(engine, client), daemon=True).start()
-
-
-def _pass_on(client: socket.socket, engine: socket.socket) -> None:
-    with suppress(OSError):
-        while data := client.recv(65536):
-            engine.sendall(data)
-        engine.shutdown(socket.SHUT_WR)
 
 
 def _pass_on_whole(engine: socket.socket, client: socket.socket) -> None:

@@ -10,12 +10,11 @@ import re
 import socket
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from urllib.parse import urlsplit
 
-from service_tasks.engine.docker.endpoint import default_endpoint
+from .proxies import beside, pass_on, serve
 
 REQUEST = re.compile(rb"(POST|PUT|DELETE) /v[0-9.]+/([^ ?]+)[^ ]* HTTP/1\.[01]\r\n")
 LINE = re.compile(rb"[0-9a-f]{12} \S+ \S+ (set (?:server|map)[^;\\]*|-)")
@@ -68,38 +67,20 @@ def gate(folder: Path, lock: Callable[[], str], before: str = "", turn: int = 1)
     listener = socket.socket(socket.AF_UNIX)
     listener.bind(str(made.path))
     listener.listen(64)
-    threading.Thread(target=_serve, args=(listener, made, lock), daemon=True).start()
+
+    def renewal(command: str) -> bool:
+        return command.startswith("PUT ") and lock() in command
+
+    def admit(client: socket.socket, engine: socket.socket) -> None:
+        beside(pass_on, engine, client)
+        pass_on(client, engine, lambda data: made.let_through(data, renewal))
+
+    serve(listener, admit)
     try:
         yield made
     finally:
         made.open()
         listener.close()
-
-
-def _serve(listener: socket.socket, made: Gate, lock: Callable[[], str]) -> None:
-    def renewal(command: str) -> bool:
-        return command.startswith("PUT ") and lock() in command
-
-    while True:
-        try:
-            client, _ = listener.accept()
-        except OSError:
-            return
-        engine = socket.socket(socket.AF_UNIX)
-        engine.connect(urlsplit(default_endpoint().host).path)
-        there = (client, engine, lambda data: made.let_through(data, renewal))
-        back = (engine, client, lambda data: None)
-        for way in (there, back):
-            threading.Thread(target=_pass_on, args=way, daemon=True).start()
-
-
-def _pass_on(source: socket.socket, destination: socket.socket, look: Callable[[bytes], None]) -> None:
-    with suppress(OSError):
-        while data := source.recv(1 << 16):
-            look(data)
-            destination.sendall(data)
-    with suppress(OSError):
-        destination.shutdown(socket.SHUT_WR)
 
 
 def _command_in(data: bytes) -> str:

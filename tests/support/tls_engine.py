@@ -6,14 +6,12 @@ import json
 import socket
 import ssl
 import subprocess
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from hashlib import sha256
 from pathlib import Path
-from urllib.parse import urlsplit
 
-from service_tasks.engine.docker.endpoint import default_endpoint
+from .proxies import beside, pass_on, serve
 
 
 def make_certificates(folder: Path) -> Path:
@@ -38,7 +36,14 @@ def behind_tls(certificates: Path) -> Iterator[str]:
     context.load_verify_locations(certificates / "ca.pem")
     context.verify_mode = ssl.CERT_REQUIRED
     listener = socket.create_server(("127.0.0.1", 0))
-    threading.Thread(target=_serve, args=(listener, context), daemon=True).start()
+
+    def admit(plain: socket.socket, engine: socket.socket) -> None:
+        with suppress(OSError):
+            client = context.wrap_socket(plain, server_side=True)
+            beside(pass_on, engine, client)
+            pass_on(client, engine)
+
+    serve(listener, admit)
     try:
         yield f"tcp://127.0.0.1:{listener.getsockname()[1]}"
     finally:
@@ -56,33 +61,6 @@ def make_context(config: Path, name: str, host: str, certificates: Path) -> None
     for file in ("ca.pem", "cert.pem", "key.pem"):
         (tls / file).write_bytes((certificates / file).read_bytes())
     (config / "config.json").write_text(json.dumps({"currentContext": name}))
-
-
-def _serve(listener: socket.socket, context: ssl.SSLContext) -> None:
-    while True:
-        try:
-            plain, _ = listener.accept()
-        except OSError:
-            return
-        threading.Thread(target=_admit, args=(plain, context), daemon=True).start()
-
-
-def _admit(plain: socket.socket, context: ssl.SSLContext) -> None:
-    with suppress(OSError):
-        client = context.wrap_socket(plain, server_side=True)
-        engine = socket.socket(socket.AF_UNIX)
-        engine.connect(urlsplit(default_endpoint().host).path)
-        back = threading.Thread(target=_pass_on, args=(engine, client), daemon=True)
-        back.start()
-        _pass_on(client, engine)
-
-
-def _pass_on(source: socket.socket, destination: socket.socket) -> None:
-    with suppress(OSError):
-        while data := source.recv(1 << 16):
-            destination.sendall(data)
-    with suppress(OSError):
-        destination.shutdown(socket.SHUT_WR)
 
 
 def _openssl(folder: Path, *arguments: str) -> None:
