@@ -40,6 +40,8 @@ def told(folder: Folder) -> str:
         ('API_KEY="-----BEGIN RSA PRIVATE KEY-----', *KEY),
         ("API_KEY='-----BEGIN RSA PRIVATE KEY-----", *KEY),
         KEY[-1:],
+        (*KEY, *KEY),
+        (KEY[-1], KEY[-1]),
         ("API_KEY: " + KEY[0],),
         ("{" + f'"API_KEY": "{KEY[0]}"' + "}",),
         (f"export {KEY[0]}",),

@@ -121,11 +121,11 @@ def test_a_deploy_plan_shows_the_difference_and_changes_nothing(service: Service
         "-- +goose Up\nALTER TABLE orders ADD COLUMN note TEXT;\n"
     )
 
-    done = service.invoke("deploy", "--env=staging", "--plan", "--json", "--set", "DRAIN_LEAD=1s")
+    done = service.invoke("deploy", "--env=staging", "--plan", "--json", "--set", "TRUSTED_PROXIES=10.0.0.0/8")
     plan = json.loads(done.stdout)
 
     assert done.returncode == 0, done.stderr
-    assert plan["added"] == {"DRAIN_LEAD": "1s"}
+    assert plan["added"] == {"TRUSTED_PROXIES": "10.0.0.0/8"}
     assert plan["migrations"] == ["0002_note.sql"]
     assert plan["steps"][0] == "check"
     assert "-dirty." in plan["wanted"]

@@ -200,7 +200,7 @@ def test_every_message_that_is_explained_is_one_that_can_appear() -> None:
     folders = (ROOT / "template" / "tasks", ROOT / "template" / "internal", ROOT / "template" / "edge")
     files = [path for folder in folders for path in folder.rglob("*") if path.is_file() and path.suffix != ".pyc"]
     source = "\n".join(path.read_text() for path in [*files, ROOT / "template" / "inv"])
-    source = source.replace("{GENERATED}", "DATABASE_PASSWORD").replace("{self.schema.path.name}", ".env.example")
+    source = source.replace("{GENERATED}", "DATABASE_PASSWORD").replace("{schema.path.name}", ".env.example")
     messages = [
         message for row in table_rows(read("docs/troubleshooting.md")) for message in re.findall("`(.+?)`", row[0])
     ]

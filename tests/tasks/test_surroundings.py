@@ -208,12 +208,12 @@ def test_a_user_without_a_name_is_known_by_number(monkeypatch: pytest.MonkeyPatc
 
 
 def test_a_folder_of_the_users_counts_only_where_it_is_absolute(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("HOME", "/home/somebody")
+    monkeypatch.setenv("HOME", "/srv/somebody")
     monkeypatch.setenv("XDG_STATE_HOME", "state")
     monkeypatch.setenv("XDG_CACHE_HOME", "./cache")
 
-    assert str(state_home()) == "/home/somebody/.local/state/copier-gin"
-    assert str(cache_home()) == "/home/somebody/.cache/copier-gin"
+    assert str(state_home()) == "/srv/somebody/.local/state/copier-gin"
+    assert str(cache_home()) == "/srv/somebody/.cache/copier-gin"
     monkeypatch.setenv("HOME", "somewhere")
     with pytest.raises(MissingFault, match="no home folder"):
         state_home()

@@ -168,7 +168,7 @@ class Environments:
         """Everything that is wrong with one environment, in the order of the files."""
         findings: list[Finding] = []
         for file in self.files(environment.name):
-            findings += check_lines(file) + check_names(file, self.schema)
+            findings += check_lines(file, self.schema) + check_names(file, self.schema)
         configuration = self.configuration(environment, sets)
         findings += self._check_values(configuration) + self._check_name(configuration)
         findings += check_compose(read_env_file(self.tracked_file(environment.name)))

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..core.errors import nearest
-from .dotenv import EnvFile
+from .dotenv import Entry, EnvFile
 from .schema import Schema
 
 CAPITALS = re.compile(r"[A-Z][A-Z0-9_]*")
@@ -41,7 +41,7 @@ def first_value(path: Path) -> str | None:
         return None
 
 
-def check_lines(file: EnvFile) -> list[Finding]:
+def check_lines(file: EnvFile, schema: Schema) -> list[Finding]:
     """Lines that cannot be read, and names that are set twice."""
     findings = [
         Finding(file.path.name, line, "", "the line is neither a comment nor NAME=value") for line in file.malformed
@@ -50,7 +50,7 @@ def check_lines(file: EnvFile) -> list[Finding]:
     for entry in file.entries:
         if entry.name in seen:
             message = f"is set twice, first in line {seen[entry.name]}; keep one"
-            findings.append(Finding(file.path.name, entry.line, entry.name, message))
+            findings.append(Finding(file.path.name, entry.line, _shown(file, schema, entry.name), message))
         seen.setdefault(entry.name, entry.line)
     return findings
 
@@ -64,25 +64,35 @@ def check_compose(file: EnvFile) -> list[Finding]:
 
 
 def check_names(file: EnvFile, schema: Schema) -> list[Finding]:
-    """Names that the schema does not know. One that may be a piece of a secret is not shown: what else than a name in
-    capitals, and anything in a file with lines that cannot be read, may be one, such as the last line of a key."""
+    """Names that the schema does not know, and files of values that are none."""
     findings = []
     for entry in file.entries:
         if entry.name in schema.variables:
             continue
         if names_file(schema, entry.name):
-            if first_value(file.path.parent / entry.value) is None:
-                secret = schema.variables[entry.name.removesuffix("_FILE")].sensitive
-                shown = "what" if secret else f'"{entry.value}", which'
-                findings.append(
-                    Finding(file.path.name, entry.line, entry.name, f"names {shown} is not a readable file")
-                )
-            continue
-        if file.malformed or not CAPITALS.fullmatch(entry.name):
-            findings.append(Finding(file.path.name, entry.line, "", f"the name is not in {schema.path.name}"))
-            continue
-        hint = nearest(entry.name, schema.variables)
-        hint = hint if hint.startswith("did you mean") else "describe it there first"
-        message = f"is not in {schema.path.name}; {hint}"
-        findings.append(Finding(file.path.name, entry.line, entry.name, message))
+            message = _file_fault(file, schema, entry)
+        elif not _shown(file, schema, entry.name):
+            message = f"the name is not in {schema.path.name}"
+        else:
+            hint = nearest(entry.name, schema.variables)
+            hint = hint if hint.startswith("did you mean") else "describe it there first"
+            message = f"is not in {schema.path.name}; {hint}"
+        if message:
+            findings.append(Finding(file.path.name, entry.line, _shown(file, schema, entry.name), message))
     return findings
+
+
+def _file_fault(file: EnvFile, schema: Schema, entry: Entry) -> str:
+    if first_value(file.path.parent / entry.value) is not None:
+        return ""
+    secret = schema.variables[entry.name.removesuffix("_FILE")].sensitive
+    return "names what is not a readable file" if secret else f'names "{entry.value}", which is not a readable file'
+
+
+def _shown(file: EnvFile, schema: Schema, name: str) -> str:
+    """A name as it may be shown: an unknown one may be a piece of a secret, such as the last line of a pasted key.
+
+    So it is not shown where it is no name in capitals, and in a file with lines that cannot be read.
+    """
+    known = name in schema.variables or names_file(schema, name)
+    return name if known or (not file.malformed and CAPITALS.fullmatch(name)) else ""
