@@ -16,11 +16,13 @@ from pathlib import Path
 
 from service_tasks.engine.core.errors import LockedFault, UsageFault
 from service_tasks.engine.core.paths import cache_home, private_folder
+from service_tasks.engine.template.addresses import masked
 
 from .fleet_commands import Commands
 from .fleet_sources import Source
 
 ANSWERS = ".copier-answers.yml"
+IN_FOLDERS = "call ./inv template.update in each folder: a fleet's branch is that of one service"
 MARK = "<<<<<<< "
 """How a conflict begins in a file."""
 
@@ -54,6 +56,11 @@ class Clone:
         except yaml.YAMLError:
             answers = None
         return str(answers.get("_commit") or "") if isinstance(answers, dict) else ""
+
+    def services_inside(self) -> list[str]:
+        """The folders of the repository that hold a service of their own."""
+        listed = self.git("ls-files", "-z", "--", f":(glob)**/{ANSWERS}").split("\0")
+        return [path.removesuffix(f"/{ANSWERS}") for path in listed if path.endswith(f"/{ANSWERS}")]
 
     def switch(self, branch: str, new: bool) -> None:
         """Check a branch out."""
@@ -124,23 +131,31 @@ def _held(source: Source, home: Path) -> Iterator[None]:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            raise LockedFault("another run works on it", where=source.address, remedy="wait until it is done") from None
+            raise LockedFault(
+                "another run works on it", where=masked(source.address), remedy="wait until it is done"
+            ) from None
         yield
 
 
 def _require_repository(source: Source) -> None:
     folder = source.folder
     if folder and not (folder / ".git").exists() and not (folder / "HEAD").exists():
-        raise UsageFault("this folder is not the top of a git repository", where=str(folder), remedy="leave it out")
+        what = "this folder is not the top of a git repository"
+        remedy = IN_FOLDERS if (folder / ANSWERS).exists() else "leave it out"
+        raise UsageFault(what, where=str(folder), remedy=remedy)
 
 
 def _require_answers(source: Source, clone: Clone) -> None:
-    if not (clone.folder / ANSWERS).exists():
-        raise UsageFault(
-            f"its last commit has no {ANSWERS}: it was not made from a template",
-            where=source.address,
-            remedy="leave it out",
-        )
+    if (clone.folder / ANSWERS).exists():
+        return
+    if inside := clone.services_inside():
+        what = f"it holds services in folders: {', '.join(inside)}"
+        raise UsageFault(what, where=masked(source.address), remedy=IN_FOLDERS)
+    raise UsageFault(
+        f"its last commit has no {ANSWERS}: it was not made from a template",
+        where=masked(source.address),
+        remedy="leave it out",
+    )
 
 
 def _take_over_name(source: Source, clone: Clone) -> None:

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from service_tasks.engine.core.errors import Fault
 from service_tasks.engine.core.runner import Outcome
+from service_tasks.engine.template.addresses import masked
 
 LIMIT = 1800.0
 """Seconds after which a command is taken for hanging: a cold build of a large service stays below."""
@@ -71,7 +72,9 @@ class Commands:
         """Run git and give what it prints, without the last line's end; Fault with git's own words where it fails."""
         done = self.run(["git", *words], folder)
         if not done.ok:
-            raise Fault(f"git {words[0]} failed", where=str(folder), details=done.tail(6))
+            raise Fault(
+                f"git {words[0]} failed", where=str(folder), details=masked("\n".join(done.tail(6))).splitlines()
+            )
         return done.stdout.rstrip("\n")
 
     def task(self, service: Path, *words: str) -> Outcome:

@@ -13,6 +13,7 @@ from service_tasks.engine.build.toolchain import find_go
 from service_tasks.engine.core.errors import BuildFault, Fault, MissingFault, UsageFault
 from service_tasks.engine.core.runner import Outcome
 from service_tasks.engine.template import update_text
+from service_tasks.engine.template.addresses import masked
 
 from .fleet_clone import Clone, checked_out, open_clone, uncommitted
 from .fleet_commands import Commands
@@ -90,9 +91,14 @@ class Job:
                 where=str(status.get("source")),
                 remedy="see that its address is right, and that you may read it",
             )
-        note = "uncommitted changes there are left alone, and are no part of this"
-        blank = replace(self._blank(), base=clone.base(), note=note if uncommitted(self.source, self.commands) else "")
-        return blank, status, code
+        return replace(self._blank(), base=clone.base(), note=self._note(clone)), status, code
+
+    def _note(self, clone: Clone) -> str:
+        """What is there and no part of this."""
+        changes = "uncommitted changes there are left alone, and are no part of this"
+        inside = ", ".join(clone.services_inside())
+        notes = [changes] if uncommitted(self.source, self.commands) else []
+        return "\n".join([*notes, *([f"services in its folders are left alone: {inside}"] if inside else [])])
 
     def _bring(self, clone: Clone, blank: Result, new: bool) -> Result:
         """Update on the branch and push it."""
@@ -112,11 +118,11 @@ class Job:
         """Check the branch out; UsageFault where it cannot be worked on."""
         if checked_out(self.source, self.commands) == branch:
             what, remedy = f"{branch} is checked out there", "switch to another branch, or choose one with --branch"
-            raise UsageFault(what, where=self.source.address, remedy=remedy)
+            raise UsageFault(what, where=masked(self.source.address), remedy=remedy)
         clone.switch(branch, new)
         if left := clone.marked():
             what, remedy = f"{branch} has conflicts of an earlier update", "resolve them there, or delete the branch"
-            raise UsageFault(what, where=self.source.address, details=left, remedy=remedy)
+            raise UsageFault(what, where=masked(self.source.address), details=left, remedy=remedy)
 
     def _judge(self, clone: Clone, blank: Result, versions: Mapping[str, Any]) -> Result:
         """Judge a branch that is on the new version already, by what is in it."""
@@ -161,7 +167,7 @@ class Job:
         return result
 
     def _blank(self) -> Result:
-        return Result(self.source.name, self.source.address)
+        return Result(self.source.name, masked(self.source.address))
 
 
 def _versions(status: Mapping[str, Any]) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from itertools import chain, count
 from pathlib import Path
 
 from service_tasks.engine.core.errors import UsageFault
+from service_tasks.engine.template.addresses import masked
 
 URL = re.compile(r"^(?:[a-z][a-z0-9+.-]*://|[\w.-]+@[\w.-]+:)", re.IGNORECASE)
 """With a scheme, or as SSH knows it: user@host:path."""
@@ -81,7 +82,7 @@ def _named(addresses: Iterable[str]) -> Iterator[Source]:
     """Name each by the last part of its address, with a number where that name is taken."""
     taken: set[str] = set()
     for address in addresses:
-        last = re.split(r"[/:]", address.rstrip("/"))[-1].removesuffix(".git") or "service"
+        last = re.split(r"[/:]", masked(address).removesuffix("?***").rstrip("/"))[-1].removesuffix(".git") or "service"
         numbered = (f"{last}-{number}" for number in count(2))
         name = next(name for name in chain([last], numbered) if name not in taken)
         taken.add(name)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import json
 import re
+import shutil
 import signal
 from pathlib import Path
 from typing import Any
@@ -83,3 +84,35 @@ def test_what_cannot_be_updated_says_why(refused: dict[str, dict[str, Any]], nam
     assert refused[name]["code"] == code
     assert told in refused[name]["note"]
     assert "what to do: " in refused[name]["note"]
+
+
+def test_a_repository_of_several_services_is_refused_with_the_way_to_update_them(seed: Path, tmp_path: Path) -> None:
+    fleet = make_fleet(tmp_path, seed, "shop")
+    for name in ("a", "b"):
+        shutil.copytree(seed, fleet.folder / "company" / "services" / name, ignore=shutil.ignore_patterns(".git"))
+        shutil.copytree(seed, fleet.folder / "shop" / name, ignore=shutil.ignore_patterns(".git"))
+    git(fleet.folder / "company", "init", "--quiet", "--initial-branch=main", "--template=")
+    for name in ("company", "shop"):
+        commit(fleet.folder / name)
+
+    done = fleet.run("fleet.status", "company", "company/services/a", "shop", "--json")
+
+    whole, inside, top = json.loads(done.stdout)["services"]
+    assert (done.returncode, whole["code"], inside["code"], top["code"]) == (2, 2, 2, 0)
+    assert "it holds services in folders: services/a, services/b" in whole["note"]
+    assert "not the top of a git repository" in inside["note"]
+    assert all("./inv template.update in each folder" in one["note"] for one in (whole, inside))
+    assert top["note"] == "services in its folders are left alone: a, b"
+
+
+def test_the_token_of_a_service_s_address_is_never_shown(one: Fleet) -> None:
+    secret = "hunter2token"
+    addresses = [f"https://user:{secret}@localhost:1/users.git", f"https://localhost:1/orders.git?token={secret}"]
+
+    done = one.run("fleet.update", *addresses, "--json", "--report=report")
+
+    written = [path.name + path.read_text() for path in (one.folder / "report").iterdir()]
+    assert done.returncode == 1, done.stderr
+    assert "***@localhost:1/users.git" in done.stdout
+    assert [result["name"] for result in json.loads(done.stdout)["services"]] == ["users", "orders"]
+    assert secret not in "".join([done.stdout, done.stderr, *written])

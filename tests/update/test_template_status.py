@@ -49,6 +49,27 @@ def test_files_that_differ_are_listed_by_owner(garage: Garage) -> None:
     assert (found.newest, found.behind) == ("v1.3.0", True)
 
 
+def test_tasks_that_somebody_edited_are_named_file_by_file(garage: Garage) -> None:
+    orders = garage.service("v1.3.0")
+    orders.edit("tasks/env.py", '"""Tasks on', '"""My tasks on')
+    orders.edit("tasks/engine/core/errors.py", "code = 1", "code = 9")
+    orders.path("tasks/README.md").unlink()
+    orders.write("tasks/mine.py", "")
+    orders.write("tasks/engine/core/own.py", "")
+    orders.write("tasks/__pycache__/mine.pyc", "")
+    edited = [
+        "tasks/README.md",
+        "tasks/engine/core/errors.py",
+        "tasks/engine/core/own.py",
+        "tasks/env.py",
+        "tasks/mine.py",
+    ]
+
+    assert status(orders).differs["managed"] == edited
+    orders.commit()
+    assert status(orders).differs["managed"] == edited
+
+
 def test_questions_that_are_new_gone_or_changed_are_listed(template_versions: Template, tmp_path: Path) -> None:
     def change(folder: Path) -> None:
         replace("copier.yml", "^license:\n", "terms:\n")(folder)

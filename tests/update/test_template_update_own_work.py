@@ -194,6 +194,35 @@ def test_tasks_and_settings_can_be_read_whatever_is_in_dispute(template_versions
     assert git(orders.folder, "show", ":2:tasks/env.py").startswith('"""My tasks on')
 
 
+def test_an_update_of_the_tasks_alone_meets_nobodys_work(template_versions: Template, tmp_path: Path) -> None:
+    template = template_versions.copy(tmp_path / "copier-gin")
+
+    def change(folder: Path) -> None:
+        replace("template/tasks/env.py", '^"""Tasks on', '"""All tasks on')(folder)
+        (folder / "template/tasks/engine/core/disk.py").rename(folder / "template/tasks/engine/core/full.py")
+        (folder / "template/tasks/more.py").write_text('"""More."""\n')
+        (folder / "template/tasks/locking.py").unlink()
+
+    template = template.release("v1.4.0", change)
+    orders = Subject(template.service(tmp_path / "orders", "v1.3.0", database="none"))
+    mine = [name for name in orders.everything() if not name.startswith("tasks/") and name != ".copier-answers.yml"]
+    for name in mine[::2]:
+        orders.path(name).write_bytes(b"// mine\n" + orders.path(name).read_bytes())
+    for name in (".editorconfig", "internal/app/router.go"):
+        orders.path(name).unlink()
+    orders.commit()
+    before = {name: orders.path(name).read_bytes() for name in mine if orders.path(name).exists()}
+
+    report = orders.update()
+
+    assert (report.code, report.conflicts) == (0, {})
+    touched = {*report.added, *report.changed, *report.removed} - {".copier-answers.yml"}
+    assert touched == {f"tasks/{name}" for name in ("env.py", "more.py", "locking.py")} | {
+        f"tasks/engine/core/{name}.py" for name in ("disk", "full")
+    }
+    assert {name: content for name, content in orders.everything().items() if name in mine} == before
+
+
 def test_a_service_in_a_folder_of_a_larger_repository_is_updated_there_alone(garage: Garage, tmp_path: Path) -> None:
     whole = tmp_path / "company"
     shutil.copytree(

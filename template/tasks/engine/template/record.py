@@ -66,6 +66,11 @@ class Checkout:
         names = [entry[3:] for entry in os.fsdecode(listed).split("\0") if entry]
         return [name.removeprefix(self.prefix) for name in names]
 
+    def files(self, folder: str) -> list[str]:
+        """The files of a folder that git has or would take."""
+        words = ("ls-files", "--cached", "--others", "--exclude-standard", "-z", "--", folder)
+        return [path for path in os.fsdecode(self.repository.call(*words).stdout).split("\0") if path]
+
     def hidden(self) -> list[str]:
         """The files that are not as the commit has them and that git was told not to look at."""
         flagged = sorted({path for paths in self.index.flags().values() for path in paths})

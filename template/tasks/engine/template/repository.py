@@ -6,6 +6,7 @@ import hashlib
 import os
 import subprocess
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -122,9 +123,11 @@ def forget_surroundings() -> None:
 
     A hook, an alias or a shell may have set variables that lead git to another repository or another index.
     """
-    own = Repository(Path.cwd()).text("rev-parse", "--local-env-vars").split()
-    for name in (*own, *SURROUNDINGS):
-        os.environ.pop(name, None)
+    others = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
+    with suppress(FileNotFoundError):
+        done = subprocess.run(["git", "rev-parse", "--local-env-vars"], env=others, capture_output=True, check=False)
+        for name in (*done.stdout.decode().split(), *SURROUNDINGS):
+            os.environ.pop(name, None)
 
 
 def shown(path: str) -> str:

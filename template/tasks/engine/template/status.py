@@ -15,6 +15,7 @@ from .ownership import MANAGED, OWNED, SEEDED, read_ownership
 from .record import Checkout
 from .repository import shown
 
+TASKS = "tasks/"
 MEANING = ("type", "choices", "multiselect", "default")
 """What makes an answer mean something else when it changes."""
 
@@ -62,19 +63,20 @@ def read_template_status(root: Path, service: str) -> Status:
             return status
         status.newest = template.newest()
         status.behind = template.is_newer(answers.version, status.newest)
-        status.differs = _differs(root, template.render(answers.version, answers.given))
+        status.differs = _differs(checkout, template.render(answers.version, answers.given))
         status.questions = _questions(template, answers.version, status.newest)
     return status
 
 
-def _differs(root: Path, rendered: Path) -> dict[str, list[str]]:
-    """The files that are not as the template has them, line ends apart, by owner; missing ones too."""
+def _differs(checkout: Checkout, rendered: Path) -> dict[str, list[str]]:
+    """The files that are not as the template has them, line ends apart, by owner; missing ones too, and in the folder
+    of the tasks, which is the template's as a whole, those that it does not have."""
     ownership = read_ownership(rendered)
     found: dict[str, list[str]] = {MANAGED: [], SEEDED: [], OWNED: []}
-    for path in sorted(path for path in rendered.rglob("*") if path.is_file()):
-        name = path.relative_to(rendered).as_posix()
-        if name != ANSWERS and _text(path) != _text(root / name):
-            found[ownership.owner(name)].append(name)
+    names = {path.relative_to(rendered).as_posix() for path in rendered.rglob("*") if path.is_file()}
+    for name in sorted({*names, *checkout.files(TASKS)} - {ANSWERS}):
+        if _text(rendered / name) != _text(checkout.root / name):
+            found[ownership.owner(name)].append(shown(name))
     return {kind: found[kind] for kind in (MANAGED, SEEDED)}
 
 

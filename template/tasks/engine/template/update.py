@@ -16,6 +16,7 @@ from ..core.console import Console
 from ..core.errors import UsageFault, nearest
 from ..core.runner import Runner
 from .guard import guarded
+from .look import look, require_commit, require_unchanged
 from .merge import File, Merged, make_bench
 from .modules import raise_modules, raised, rename_module, requirements, unite_sums
 from .origin import ANSWERS, EDITED, Answers, Template, clone_template, read_answers
@@ -67,14 +68,14 @@ class Updater:
 
         Raises UsageFault or MissingFault where nothing could be done, with nothing changed.
         """
-        self._require_commit()
+        require_commit(self.checkout)
         with guarded(self.checkout, self.console):
-            self._look(wanted)
+            look(self.checkout, self.console, wanted.branch, self.runner.dry)
             return self._update(wanted)
 
     def abort(self) -> list[str]:
         """Put back all that the last update changed; gives the paths. UsageFault where there is none."""
-        self._require_commit()
+        require_commit(self.checkout)
         with guarded(self.checkout, self.console):
             return self.checkout.put_back()
 
@@ -97,57 +98,12 @@ class Updater:
             self._describe(report, template, rendered, merged)
             if self.runner.dry:
                 return report
-            self._require_unchanged(merged)
+            require_unchanged(self.checkout, self.head, merged)
             self._apply(report, merged, wanted)
             self._prove(report, rendered, merged)
         return report
 
-    # --- Look -----------------------------------------------------------------------------------------------------
-
-    def _require_commit(self) -> None:
-        if not self.checkout.head():
-            raise UsageFault(
-                "this folder is not in git, or has no commit yet",
-                where=str(self.root),
-                remedy='git init && git add --all && git commit --message "Start": an update is a change to review',
-            )
-
-    def _look(self, wanted: Wanted) -> None:
-        if not self.runner.dry and self.checkout.only_interrupted():
-            self.checkout.put_back()
-            self.console.note("an update that was interrupted was put back first")
-        if dirty := self.checkout.dirty():
-            pending = bool(self.checkout.read())
-            half = " and was left half done" if self.checkout.half_done() else ""
-            raise UsageFault(
-                f"an update is not committed yet{half}" if pending else "there are changes that are not committed",
-                details=_some(dirty),
-                remedy="commit it, or put it back with ./inv template.update --abort"
-                if pending
-                else "commit or stash them, so that the update can be told apart from them",
-            )
-        self._look_at_rest()
-        self.checkout.forget()
-        if wanted.branch:
-            self._look_at_branch(wanted.branch)
-
-    def _look_at_rest(self) -> None:
-        """Go on with an update that was left half done and committed so, where the answers tell the former version."""
-        record, rest = self.checkout.read(), self.checkout.half_done()
-        if rest and ANSWERS not in rest:
-            raise UsageFault(
-                f"an update to {record['to']} was left half done: {len(rest)} files are still the former ones",
-                details=_some(rest),
-                remedy=f"git checkout {record['head'][:12]} -- {ANSWERS}, commit that, and update again",
-            )
-        if rest:
-            self.console.note(f"an update to {record['to']} was left half done and committed so: this one completes it")
-
-    def _look_at_branch(self, branch: str) -> None:
-        if not self.checkout.repository.text("check-ref-format", "--branch", branch):
-            raise UsageFault(f'"{branch}" is not a name for a branch', remedy="give one as in --branch=template-v1.2.0")
-        if self.checkout.repository.text("rev-parse", "--verify", "--quiet", f"refs/heads/{branch}"):
-            raise UsageFault(f"the branch {branch} is there already", remedy="give another name, or delete it")
+    # --- Choose -----------------------------------------------------------------------------------------------------
 
     def _choose(self, template: Template, answers: Answers, wanted: Wanted) -> str:
         template.commit(answers.version, "the template must keep its tags: restore it there")
@@ -232,22 +188,6 @@ class Updater:
                 continue
             (report.removed if not file else report.changed if there else report.added).append(path)
 
-    def _require_unchanged(self, merged: Merged) -> None:
-        """Refuse to write over what the merge has not seen: git may have been told to look away, or time has passed."""
-        if self.checkout.head() != self.head:
-            raise UsageFault("somebody committed during the update, nothing was changed", remedy="update again")
-        tree = self.checkout.tree()
-        seen = [path for path in sorted(merged.files) if path in tree or path not in MODULES]
-        if changed := self.checkout.differing(seen, tree):
-            flagged = {path for paths in self.checkout.index.flags().values() for path in paths}
-            raise UsageFault(
-                "files that the update writes are not as they were committed, nothing was changed",
-                details=_some(changed),
-                remedy="git update-index --no-skip-worktree --no-assume-unchanged FILE shows what differs; commit that"
-                if flagged.intersection(changed)
-                else "commit or stash that, and update again",
-            )
-
     # --- Apply ----------------------------------------------------------------------------------------------------
 
     def _apply(self, report: Report, merged: Merged, wanted: Wanted) -> None:
@@ -299,7 +239,3 @@ def _first_answers(given: Mapping[str, Any], answers: Mapping[str, str]) -> dict
 
 def _without(names: list[str], others: list[str]) -> list[str]:
     return [name for name in names if name not in others]
-
-
-def _some(paths: list[str]) -> list[str]:
-    return [*map(shown, paths[:8]), *(["…"] if len(paths) > 8 else [])]
