@@ -20,23 +20,23 @@ FENCE = "/tmp/fence"
 
 A restart of the container empties the folder: then all are refused, until the holder claims it again.
 """
-HELD = f'{{ exec 4>>{FENCE}; }} 2>/dev/null && flock 4 && [ "$token" = "$(<{FENCE})" ]'
+HELD = '{ exec 4>>FENCE; } 2>/dev/null && flock 4 && [ "$token" = "$(<FENCE)" ]'.replace("FENCE", FENCE)
 """True in bash where `$token` is the one in the file, which nobody can change until descriptor 4 is closed."""
 CLAIM = "claim"
 ANYBODY = "-"
-PASS_ON = rf"""
+PASS_ON = r"""
 while read -r token host port question; do
-  if [ "$host" = {CLAIM} ]; then
-    {{ exec 4>>{FENCE}; }} 2>/dev/null && flock 4 && printf %s "$token" >{FENCE} && printf '\1'
-  elif [ "$token" = {ANYBODY} ] || {{ {HELD}; }}; then
-    {{ exec 3<>"/dev/tcp/$host/$port"; }} 2>/dev/null && printf '%b' "$question" >&3 && timeout 5 cat <&3 && printf '\1'
+  if [ "$host" = claim ]; then
+    { exec 4>>FENCE; } 2>/dev/null && flock 4 && printf %s "$token" >FENCE && printf '\1'
+  elif [ "$token" = - ] || { HELD; }; then
+    { exec 3<>"/dev/tcp/$host/$port"; } 2>/dev/null && printf '%b' "$question" >&3 && timeout 5 cat <&3 && printf '\1'
   else
     printf '\2'
   fi
   exec 3>&- 4>&-
   printf '\0'
 done
-"""
+""".replace("HELD", HELD).replace("FENCE", FENCE)
 """A line is a token, a host, a port and what is sent there, with escapes. A zero byte ends the answer; a byte of 1
 before it says that it is whole, and is missing where nothing listens, or the answer takes more than 5 s. A byte of 2
 says that somebody else holds the lock."""
