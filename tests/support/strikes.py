@@ -112,8 +112,10 @@ def killed_for_good(service: Service, slot: str) -> None:
 
 
 def container(service: Service, slot: str) -> str:
-    """The name of a slot's container."""
-    return f"{service.folder.name}-staging-app-{slot}-1"
+    """The id of a slot's container: its name is another one while a task works on it."""
+    labels = [f"com.docker.compose.project={service.folder.name}-staging", f"com.docker.compose.service=app-{slot}"]
+    filters = [f"--filter=label={label}" for label in labels]
+    return docker("ps", "--all", "--quiet", "--no-trunc", *filters).stdout.strip()
 
 
 def history(service: Service) -> list[dict[str, Any]]:
