@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import subprocess
+import warnings
 
 import pytest
 import yaml
+from copier import run_update
 
 from service_tasks.engine.core.errors import Fault, UsageFault
 from service_tasks.engine.template.addresses import masked
@@ -48,6 +50,15 @@ def test_what_the_tasks_write_is_no_edit_by_hand(garage: Garage) -> None:
     assert not read_template_status(orders.folder, "orders").answers_edited
 
     assert ANSWERS not in orders.update(license="none").kept
+    assert not read_template_status(orders.folder, "orders").answers_edited
+
+
+def test_what_plain_copier_writes_is_no_edit_by_hand(orders: Subject) -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        run_update(orders.folder, defaults=True, quiet=True, overwrite=True, data={"license": "none"})
+
+    assert "_commit: v1.3.0" in orders.text(ANSWERS)
     assert not read_template_status(orders.folder, "orders").answers_edited
 
 
