@@ -286,3 +286,12 @@ def test_a_base_image_that_cannot_be_had_is_named(service: Service) -> None:
 
     assert done.returncode == 3
     assert "registry.invalid/golang:1.26 is not here and cannot be pulled" in done.stderr
+
+
+def test_an_environment_is_deleted_from_a_machine_that_never_deployed_it(service: Service, tmp_path: Path) -> None:
+    other = Service(service.folder, tmp_path / "state", service.port)
+
+    done = other.invoke("down", "--env=staging", "--volumes", "--yes")
+
+    assert done.returncode == 0, done.stderr
+    assert docker("volume", "ls", "--quiet", "--filter", f"name={service.folder.name}-staging").stdout == ""

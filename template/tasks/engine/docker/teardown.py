@@ -55,7 +55,8 @@ def _remove_data(stack: Stack) -> None:
     volumes = [*stack.kept.others(()), *stack.engine.volumes(stack.name)]
     _give_up(stack, volumes, stack.engine.client.api.remove_volume)
     stack.engine.remove_images(set(images))
-    shutil.rmtree(stack.project.state)
+    if stack.project.state.exists():  # It may have been deployed from another machine.
+        shutil.rmtree(stack.project.state)
 
 
 def _give_up(stack: Stack, names: Sequence[str], remove: Callable[[str], object]) -> None:
