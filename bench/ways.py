@@ -238,7 +238,7 @@ class PlainCompose(Compose):
 
     def _compose(self, *words: str, level: str = "info", status: int = 0) -> Run:
         command = ["docker", "compose", "--project-name", self._project, *words]
-        own = {"EDGE_PORT": str(self.service.port), "APP_IMAGE": self._tag, "APP_ENV_FILE": f".env.{ENV}"}
+        own = {"EDGE_PORT": str(self.service.port), "APP_IMAGE": self._tag}
         return run(command, self.service.folder, {**os.environ, **self._images, **own, "LOG_LEVEL": level}, status)
 
 
