@@ -43,6 +43,7 @@ class Engine:
         import docker
         from docker.errors import DockerException
 
+        self._platform = ""
         self.endpoint = endpoint or default_endpoint()
         certificates = self.endpoint.certificates
         try:
@@ -60,8 +61,8 @@ class Engine:
 
     def platform(self) -> str:
         """The engine's own platform, such as linux/amd64."""
-        version = self.client.version()
-        return f"{version['Os']}/{version['Arch']}"
+        self._platform = self._platform or "{Os}/{Arch}".format(**self.client.version())
+        return self._platform
 
     def now(self) -> float:
         """The engine's clock, in seconds since 1970."""

@@ -30,6 +30,13 @@ class Slot:
         """What is in it."""
         return self.stack.find(f"app-{self.name}")
 
+    @property
+    def addresses(self) -> list[str]:
+        """The addresses of its container, in all networks."""
+        container = self.stack.require(f"app-{self.name}")
+        networks = container.attrs["NetworkSettings"]["Networks"].values()
+        return [each[kind] for each in networks for kind in ("IPAddress", "GlobalIPv6Address") if each.get(kind)]
+
     def make(self, slot_file: Path | None) -> None:
         """Make its container in place of whatever is there; `slot_file` is what Compose is told of it."""
         service = f"app-{self.name}"

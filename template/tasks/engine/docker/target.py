@@ -257,7 +257,7 @@ class DockerTarget(DockerOperations):
         edge = self._edge()
         if not edge.traffic()[slot].serving:
             edge.drain(slot)
-            if not edge.wait_found(slot, ADMIT_SECONDS):
+            if not edge.wait_found(slot, self._slot(slot).addresses, ADMIT_SECONDS):
                 raise fault_of(self.stack.require(f"app-{slot}"), "is not found healthy by the edge")
         edge.switch(slot, former if former != slot else "")
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 
 from ..core.errors import DeployFault
@@ -14,6 +14,8 @@ from ..core.waiting import wait_until
 RUNTIME_API = ("127.0.0.1", 9999)
 """Where it listens inside its container."""
 
+ADDRESS_SECONDS = 2
+"""After which a probe decides: HAProxy looks a name up every 250 ms."""
 PAUSE = 0.02
 """Seconds between two looks at the statistics: HAProxy has no way to tell by itself."""
 
@@ -62,16 +64,21 @@ class Edge:
         """Give the slot no new requests; those under way go on, and the edge's own probe looks at it."""
         self._command(f"set server app/{slot} state drain")
 
-    def wait_found(self, slot: str, timeout: float) -> bool:
-        """Whether the edge's own probe finds a slot without traffic healthy within `timeout` seconds.
+    def wait_found(self, slot: str, addresses: Collection[str], timeout: float) -> bool:
+        """Whether the edge finds a slot without traffic within `timeout` seconds; `addresses` are the slot's own.
 
-        HAProxy takes a server for healthy when its maintenance ends, until a probe says otherwise; here one has to
-        say so first.
+        HAProxy takes a server for healthy when its maintenance ends, until a probe says otherwise, and may still have
+        the address of the container that was in the slot before. Where it has one of `addresses`, whoever has asked
+        the slot itself need not wait for a probe; else the next one has to say that it is healthy.
         """
         if not self._wait(lambda traffic: not traffic[slot].state.startswith("MAINT"), timeout):
             return False
-        self._command(f"set server app/{slot} health down")
+        if not wait_until(lambda: self._address(slot) in addresses, ADDRESS_SECONDS, PAUSE):
+            self._command(f"set server app/{slot} health down")
         return self._wait(lambda traffic: traffic[slot].state == "DRAIN", timeout)
+
+    def _address(self, slot: str) -> str:
+        return parse_addresses(self._ask("show servers state app")).get(slot, "")
 
     def wait_serving(self, slot: str, timeout: float) -> bool:
         """Whether the edge's own probe finds the slot healthy within `timeout` seconds."""
@@ -98,6 +105,13 @@ def parse_statistics(text: str) -> dict[str, Traffic]:
     """
     rows = {row.get("svname"): row for row in csv.DictReader(io.StringIO(text.removeprefix("# ")))}
     return {slot: Traffic(rows[slot]["status"], _in_flight(rows, slot)) for slot in SLOTS if slot in rows}
+
+
+def parse_addresses(text: str) -> dict[str, str]:
+    """The servers' addresses in what `show servers state` answers (HAProxy Management Guide, section 9.3)."""
+    lines = [line.removeprefix("# ").split() for line in text.splitlines() if line.startswith("# ") or " " in line]
+    rows = [dict(zip(lines[0], line, strict=False)) for line in lines[1:]] if lines else []
+    return {row["srv_name"]: row["srv_addr"] for row in rows if "srv_addr" in row}
 
 
 def _in_flight(rows: Mapping[str | None, Mapping[str, str]], slot: str) -> int:
