@@ -8,7 +8,8 @@ import pytest
 
 from service_tasks.engine.core.errors import DeployFault
 from service_tasks.engine.core.slots import other
-from service_tasks.engine.edge.runtime_api import Edge, Traffic, parse_statistics
+from service_tasks.engine.edge import runtime_api
+from service_tasks.engine.edge.runtime_api import Edge, Traffic, parse_addresses, parse_statistics
 
 # As HAProxy 3.2 answers to `show stat app 4 -1`, with the columns of its release shortened at the right end.
 STATISTICS = """\
@@ -16,6 +17,15 @@ STATISTICS = """\
 app,blue,0,0,{blue_now},7,,51,5100,10404,,0,,0,0,0,0,{blue},1,1,0
 app,green,0,0,{green_now},3,,12,1200,2448,,0,,0,1,0,0,{green},1,1,0
 
+"""
+
+
+# As HAProxy 2.6 and 3.2 answer to `show servers state app`, with the columns shortened at the right end.
+SERVERS = """\
+1
+# be_id be_name srv_id srv_name srv_addr srv_op_state srv_admin_state
+3 app 1 blue - 0 32
+3 app 2 green 192.168.224.4 2 0
 """
 
 
@@ -38,7 +48,9 @@ class Api:
 
     def _ask(self, line: str) -> str:
         self.asked.append(line)
-        assert line.startswith("show stat"), "what changes something must be told, not asked"
+        assert line.startswith("show "), "what changes something must be told, not asked"
+        if line.startswith("show servers"):
+            return SERVERS
         return self._answers.pop(0) if len(self._answers) > 1 else self._answers[0]
 
     def _tell(self, line: str) -> str:
@@ -139,3 +151,27 @@ def test_a_refused_command_is_a_failed_deploy_with_the_command_and_the_answer(an
 
 def test_a_command_is_answered_with_an_empty_line() -> None:
     Api(to_commands="\n").edge().admit("blue")
+
+
+def test_the_addresses_of_both_slots_are_read_where_they_have_one() -> None:
+    assert parse_addresses(SERVERS) == {"blue": "-", "green": "192.168.224.4"}
+    assert parse_addresses("") == {}
+
+
+def test_a_slot_whose_address_the_edge_has_is_found_without_waiting_for_a_probe() -> None:
+    api = Api([statistics(green="MAINT"), statistics(green="DRAIN")])
+
+    assert api.edge().wait_found("green", ["10.0.0.9", "192.168.224.4"], timeout=5) is True
+    assert not [line for line in api.asked if "health" in line]
+
+
+def test_where_the_edge_has_another_address_a_probe_decides(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(runtime_api, "ADDRESS_SECONDS", 0)
+    api = Api([statistics(green="DRAIN")])
+
+    assert api.edge().wait_found("green", ["10.0.0.9"], timeout=5) is True
+    assert "set server app/green health down" in api.asked
+
+
+def test_a_slot_whose_name_the_edge_does_not_know_is_not_found() -> None:
+    assert Api([statistics(green="MAINT")]).edge().wait_found("green", ["192.168.224.4"], timeout=0) is False
