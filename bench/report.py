@@ -93,12 +93,14 @@ def page(document: Mapping[str, Any]) -> str:
     """The page as Markdown."""
     introduction = INTRODUCTION.format(measured=document["measured"], minutes=round(document["seconds"] / 60))
     parts = [introduction, _race(document), _side_by_side(document), _aims(document)]
-    parts += [_steps(document), _method(document)]
-    return "\n".join([*parts, _machine(document)])
+    parts += [_steps(document), _method(document), _machine(document)]
+    return "\n".join(part for part in parts if part)
 
 
 def _race(document: Mapping[str, Any]) -> str:
-    race = document["race"]
+    race = document.get("race")
+    if not race:
+        return ""
     ways = [race["ways"][name] for name in RACE]
     rows = [
         [what, *(f"{way[key]:.2f} s" for way in ways), *(f"{ways[-1][key] / way[key]:.2f}" for way in ways[:-1])]
