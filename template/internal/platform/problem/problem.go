@@ -56,7 +56,7 @@ func (p *Problem) Error() string {
 
 // Write answers the request with p and stops the handlers that would come after.
 func Write(c *gin.Context, p *Problem) {
-	p.Instance = c.Request.URL.Path
+	p.Instance = c.Request.URL.EscapedPath() // a URI reference (RFC 9457, section 3.1.5)
 	p.RequestID = c.Writer.Header().Get("X-Request-ID")
 	if p.retryAfter > 0 {
 		c.Header("Retry-After", strconv.Itoa(int((p.retryAfter+time.Second-1)/time.Second)))
