@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from service_tasks.engine.template.record import Checkout
+from service_tasks.engine.template.index import Index
 from service_tasks.engine.template.report import Report
 from service_tasks.engine.template.update import Updater
 
@@ -228,7 +228,7 @@ def test_an_update_that_is_killed(garage: Garage, monkeypatch: pytest.MonkeyPatc
     orders = prepared(garage, version, CASES["secrets beside it"])
     before = orders.state()
     with monkeypatch.context() as patched:
-        patched.setattr(Checkout, "stage", stop)
+        patched.setattr(Index, "stage", stop)
         with pytest.raises(SystemExit):
             orders.update()
     assert orders.state() != before

@@ -119,6 +119,7 @@ class Checkout:
                 "reference": self.repository.text("symbolic-ref", "--quiet", "HEAD"),
                 "branch": branch,
                 "done": False,
+                "finished": False,
                 "paths": paths,
                 "disputed": sorted(merged.stages),
                 "flags": self.index.flags(),
@@ -141,6 +142,13 @@ class Checkout:
         self.index.stage(path for path in merged.files if path not in merged.stages)
         self.index.dispute(merged.stages)
         self._write({**self.read(), "done": True})
+
+    def finish(self, changed: Iterable[str]) -> None:
+        """Note that the update has come to its end, with files that a tool has changed since they were written."""
+        record = self.read()
+        for path in changed:
+            record["paths"][path]["after"] = _hash_of(self.root / path)
+        self._write({**record, "finished": True})
 
     def holds(self, path: str, file: File) -> bool:
         """Whether a file is already what it is to be."""
@@ -166,7 +174,7 @@ class Checkout:
     def only_interrupted(self) -> bool:
         """Whether an update was ended half-way and nobody has changed anything since."""
         record = self.read()
-        if not record or record["done"] or self._committed(record):
+        if not record or record.get("finished", record["done"]) or self._committed(record):
             return False
         paths = _paths(record)
         drafts = {str(_draft(self.root / path).relative_to(self.root)) for path in paths}

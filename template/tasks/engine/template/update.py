@@ -101,6 +101,7 @@ class Updater:
             require_unchanged(self.checkout, self.head, merged)
             self._apply(report, merged, wanted)
             self._prove(report, rendered, merged)
+            self.checkout.finish(path for path in MODULES if path in merged.files)
         return report
 
     # --- Choose -----------------------------------------------------------------------------------------------------
