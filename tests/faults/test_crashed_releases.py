@@ -47,10 +47,13 @@ def test_a_release_that_dies_at_a_step_gives_way_to_the_former_one_or_has_succee
     assert {level_of(service, service.status()["release"])} == expected[done.returncode]
     assert history(service)[0]["outcome"] == ("failed" if done.returncode else "done")
     assert "Traceback" not in done.stderr
-    if step == "healthy":
+    if step in ("healthy", "admit"):
         assert done.returncode == 5
+    # Both take some milliseconds: the release dies before the switch, which costs nothing, or right after it.
+    if (
+        done.returncode
+        and "died after it had been given the traffic" not in done.stderr
+        and step in ("healthy", "admit")
+    ):
         assert lost(load) == 0
         assert "exit code 137" in done.stderr
-    if step == "admit":  # It takes some milliseconds: the release dies before the switch, or right after it.
-        assert done.returncode == 5
-        assert "exit code 137" in done.stderr or "died after it had been given the traffic" in done.stderr
