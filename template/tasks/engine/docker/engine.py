@@ -118,11 +118,11 @@ class Engine:
             self.client.api.import_image_from_data(EMPTY_ARCHIVE, repository=EMPTY_IMAGE, tag="latest")
         return EMPTY_IMAGE
 
-    def images(self, labels: Mapping[str, str], kept: Collection[str] = ()) -> list[str]:
-        """The names, or the ids where they have none, of all images with these labels but those with a kept id."""
+    def images(self, labels: Mapping[str, str]) -> dict[str, list[str]]:
+        """The names of all images with these labels by id; where one has none, the id is its only name."""
         wanted = [f"{name}={value}" for name, value in labels.items()]
-        found = [each for each in self.client.images.list(filters={"label": wanted}) if each.id not in kept]
-        return [name for each in found for name in each.tags or [str(each.id)]]
+        found = self.client.images.list(filters={"label": wanted})
+        return {str(each.id): each.tags or [str(each.id)] for each in found}
 
     def remove_images(self, names: Collection[str]) -> None:
         """Remove images; one that a container uses stays."""

@@ -110,9 +110,12 @@ def release_name(release: Release) -> str:
 
 def _forget(stack: Stack, engine: Engine, kept: Collection[str], names: Collection[str]) -> None:
     """Remove images that are not kept, and from those that are the names of releases that are not."""
-    labels = stack.project.labels()
-    stale = [name for name in engine.images(labels) if RELEASE_NAME.search(name) and name not in names]
-    gone = [*engine.images(labels, kept), *stale]
+    gone = [
+        name
+        for image_id, names_of_it in engine.images(stack.project.labels()).items()
+        for name in names_of_it
+        if image_id not in kept or (RELEASE_NAME.search(name) and name not in names)
+    ]
     # Only what was there while the lock was held: another deployer's are not among them.
     stack.fence.require()
     engine.remove_images(gone)

@@ -12,7 +12,7 @@ from ..deploy.lock import LOOK
 from ..deploy.target import SlotState
 from ..edge.runtime_api import Traffic
 from .kept_releases import RELEASE
-from .stack import Stack, compose_fault
+from .stack import Stack
 
 if TYPE_CHECKING:
     from docker.models.containers import Container
@@ -43,8 +43,7 @@ class Slot:
         self.stack.remove(self.stack.engine.find_all(self.stack.name, service))
         arguments = ("up", "--no-start", "--no-deps", "--no-build", "--no-recreate", "--pull", "never")
         done = self.stack.compose(*arguments, service, slot_file=slot_file)
-        if not done.ok:
-            raise compose_fault(f"{service} does not start", done)
+        self.stack.require_done(done, f"{service} does not start")
 
     def start(self, release: str) -> None:
         """Start its container, which has to be that of a release."""
@@ -77,7 +76,7 @@ def slot_state(slot: str, container: Container | None, seen: Traffic | None) -> 
     """A slot's state; `seen` is what the edge says of its traffic, None where there is no edge to ask."""
     if container is None:
         return SlotState(slot, "empty")
-    release = container.labels.get("copier-gin.release", "")
+    release = container.labels.get(RELEASE, "")
     if container.status != "running":
         return SlotState(slot, "stopped", release=release)
     health = (container.attrs["State"].get("Health") or {}).get("Status", "")

@@ -51,10 +51,11 @@ def _remove_all(stack: Stack, volumes: bool) -> None:
 
 
 def _remove_data(stack: Stack) -> None:
-    images = [*stack.engine.images(stack.project.labels()), *stack.engine.images({PROJECT_LABEL: stack.name})]
+    own, by_compose = (stack.engine.images(each) for each in (stack.project.labels(), {PROJECT_LABEL: stack.name}))
+    images = {name for names in (own | by_compose).values() for name in names}
     volumes = [*stack.kept.others(()), *stack.engine.volumes(stack.name)]
     _give_up(stack, volumes, stack.engine.client.api.remove_volume)
-    stack.engine.remove_images(set(images))
+    stack.engine.remove_images(images)
     if stack.project.state.exists():  # It may have been deployed from another machine.
         shutil.rmtree(stack.project.state)
 
