@@ -9,7 +9,13 @@ from pathlib import Path
 from .rendering import ROOT
 from .stand_ins import stand_ins_present
 
-OFFICIAL = {"GO_IMAGE": "golang:1.26", "EDGE_IMAGE": "haproxy:3.2", "POSTGRES_IMAGE": "postgres:17"}
+OFFICIAL = {
+    "GO_IMAGE": "golang:1.26",
+    "EDGE_IMAGE": "haproxy:3.2",
+    "POSTGRES_IMAGE": "postgres:17",
+    "MYSQL_IMAGE": "mysql:8.4",
+    "REDIS_IMAGE": "redis:8",
+}
 
 
 @dataclass(frozen=True)

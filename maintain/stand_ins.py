@@ -32,7 +32,13 @@ PROXY_VARIABLES = ("http_proxy", "https_proxy", "no_proxy", "HTTP_PROXY", "HTTPS
 GO_VARIABLES = ("GOPROXY", "GOSUMDB")
 
 # The settings of the template's .env.example, and the folder in tests/images/ and the tag of what stands for each.
-SETTINGS = {"GO_IMAGE": "golang", "EDGE_IMAGE": "haproxy:3.2", "POSTGRES_IMAGE": "postgres:17"}
+SETTINGS = {
+    "GO_IMAGE": "golang",
+    "EDGE_IMAGE": "haproxy:3.2",
+    "POSTGRES_IMAGE": "postgres:17",
+    "MYSQL_IMAGE": "mysql:8.4",
+    "REDIS_IMAGE": "redis:8",
+}
 # What RUNTIME_IMAGE may be set to besides `scratch`, by the answer to the question `runtime`.
 RUNTIMES = {"alpine": "alpine:3.22", "distroless": "distroless:nonroot"}
 # What the documentation's examples add to a stack, by the variable that they give it.
@@ -136,7 +142,8 @@ def _recipes(images: Path, base_digest: str) -> list[Recipe]:
         digest = _digest(base_digest, *files, *inputs, *arguments.values())
         return Recipe(PREFIX + name, folder, digest, arguments, contexts)
 
-    plain = [SETTINGS["POSTGRES_IMAGE"], SETTINGS["EDGE_IMAGE"], *EXAMPLES.values(), *RUNTIMES.values()]
+    stores = [SETTINGS["POSTGRES_IMAGE"], SETTINGS["MYSQL_IMAGE"], SETTINGS["REDIS_IMAGE"]]
+    plain = [*stores, SETTINGS["EDGE_IMAGE"], *EXAMPLES.values(), *RUNTIMES.values()]
     return [
         recipe(f"golang:{minor}", go_version, arguments=go_arguments, contexts={"goroot": go_root}),
         *(recipe(name, arguments={}, contexts={}) for name in plain),

@@ -108,6 +108,34 @@ def test_postgres_refuses_an_empty_database_without_a_password(images: dict[str,
     assert "Set POSTGRES_PASSWORD" in refused.stderr
 
 
+def test_mysql_starts_read_only_with_password_files_and_lets_root_in_from_its_own_container_alone(
+    images: dict[str, str], name: str, tmp_path: Path
+) -> None:
+    (tmp_path / "password").write_text(f"{PASSWORD}\n", encoding="utf-8")
+    tmp_path.chmod(0o755)
+    (tmp_path / "password").chmod(0o644)
+    hardening = ["--read-only", "--tmpfs=/tmp", "--tmpfs=/var/run/mysqld", "--security-opt=no-new-privileges"]
+    settings = ["--env=MYSQL_USER=orders", "--env=MYSQL_DATABASE=my-shop_1", "--env=MYSQL_ROOT_HOST=localhost"]
+    settings += [f"--env={each}_FILE=/run/password" for each in ("MYSQL_PASSWORD", "MYSQL_ROOT_PASSWORD")]
+    mount = f"--volume={tmp_path}/password:/run/password:ro"
+    words = ["--user=mysql", "--cap-drop=ALL", *hardening, *settings, mount, images["MYSQL_IMAGE"]]
+    started = docker("run", "--detach", "--name", name, *words)
+    assert started.returncode == 0, started.stderr
+
+    def ask(*client: str, password: str = PASSWORD) -> subprocess.CompletedProcess[str]:
+        command = ["mysql", "--batch", "--skip-column-names", *client]
+        return docker("exec", f"--env=MYSQL_PWD={password}", name, *command, "--execute=SELECT current_user()")
+
+    by_tcp = ("--host=127.0.0.1", "--user=orders", "my-shop_1")
+    until(lambda: ask(*by_tcp).stdout == "orders@%\n", lambda: docker("logs", name).stderr)
+    assert "Access denied" in ask(*by_tcp, password="wrong").stderr
+    assert ask("--user=root").stdout == "root@localhost\n"
+    assert "Access denied" in ask("--host=127.0.0.1", "--user=root").stderr
+    assert docker("exec", name, "stat", "--format=%U", "/proc/1").stdout.strip() == "mysql"
+    docker("stop", name)
+    assert docker("inspect", "--format", "{{.State.ExitCode}}", name).stdout.strip() == "0"
+
+
 def test_haproxy_validates_a_configuration_as_its_own_user(images: dict[str, str], tmp_path: Path) -> None:
     tmp_path.chmod(0o755)
     configuration = tmp_path / "haproxy.cfg"
