@@ -11,14 +11,14 @@ from invoke.collection import Collection
 # Invoke lets Python keep no compiled modules, so that each command would compile all of these anew.
 sys.dont_write_bytecode = bool(sys.flags.dont_write_bytecode)
 
-from . import build, command_line, deploy, drill, env, local, maintenance, quality, template  # noqa: E402
+from . import build, command_line, deploy, drill, env, local, maintenance, observe, quality, template, watch  # noqa: E402
 from .engine.core.paths import ROOT  # noqa: E402
 
 GROUPS = {
     "Work": ["dev", "test", "lint", "doctor"],
     "Build": ["build", "image"],
     "Deploy": ["deploy", "rollback", "up", "down"],
-    "Watch": ["status", "history", "health", "logs", "exec"],
+    "Watch": ["status", "history", "health", "logs", "exec", "observe"],
     "Operate": [
         "maintenance",
         "drill.kill",
@@ -34,7 +34,7 @@ GROUPS = {
 
 def _collection() -> Collection:
     root = Collection()
-    for module in (build, deploy, local, maintenance, quality):
+    for module in (build, deploy, local, maintenance, observe, quality, watch):
         for task in Collection.from_module(module).tasks.values():
             root.add_task(task)
     for name, module in (("env", env), ("drill", drill), ("template", template)):

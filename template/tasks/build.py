@@ -37,7 +37,7 @@ def build(c: Context, env: str = "dev", platform: str = "", all: bool = False) -
 
 
 def _build(s: Session, go: str, environment: Environment, platform: str) -> str:
-    info = read_build_info(s.runner, s.settings.service, environment.name)
+    info = read_build_info(s.runner, s.settings.service, environment.name, s.settings.bakes(environment))
     package = main_package(s.runner.root, s.settings.service)
     plan = gobuild.plan_build(go, s.runner.root, environment, info, platform, package)
     gobuild.build(s.runner, plan, info)
@@ -55,7 +55,7 @@ def image_(c: Context, env: str = "dev", runtime: str = "") -> None:
         if runtime not in image.RUNTIMES:
             raise UsageFault(f'"{runtime}" is not a runtime', remedy=nearest(runtime, image.RUNTIMES))
         images["RUNTIME_IMAGE"] = image.RUNTIMES[runtime]
-    info = read_build_info(s.runner, s.settings.service, env)
+    info = read_build_info(s.runner, s.settings.service, env, s.settings.bakes(s.environment))
     go = find_go()
     plan = gobuild.plan_image_build(go, s.runner.root, s.settings.service, s.environment, info, engine.platform())
     folder: Path | None = None

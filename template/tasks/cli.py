@@ -18,6 +18,7 @@ from .engine.config.configuration import Environments
 from .engine.config.settings import Environment, Settings, read_settings
 from .engine.core.console import Console
 from .engine.core.errors import Fault
+from .engine.core.interruption import interruptible
 from .engine.core.paths import ROOT
 from .engine.core.runner import Runner
 
@@ -81,7 +82,8 @@ def _told(function: Callable[..., Any]) -> Callable[..., Any]:
     @functools.wraps(function)
     def wrapper(*arguments: Any, **options: Any) -> None:
         try:
-            function(*arguments, **options)
+            with interruptible():
+                function(*arguments, **options)
             sys.stdout.flush()
         except Fault as fault:
             raise Exit(str(fault), code=fault.code) from None

@@ -1,14 +1,15 @@
-"""Tasks that deploy and that look at what is deployed."""
+"""Tasks that deploy, and that return to what was deployed."""
 
 from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
 from contextlib import nullcontext
+from importlib.util import find_spec
 
 from invoke.context import Context
 
-from .cli import ENV, HOST, JSON, Session, leave, service_task, session
+from .cli import ENV, JSON, Session, service_task, session
 from .engine.build.source import BuildInfo, migrations_unknown_to, read_build_info
 from .engine.config.configuration import GENERATED, Configuration
 from .engine.config.settings import parse_seconds
@@ -16,23 +17,20 @@ from .engine.core.console import print_json, table
 from .engine.core.errors import UsageFault
 from .engine.deploy.deployment import Deployer, Result
 from .engine.deploy.events import open_events
-from .engine.deploy.history import HEADINGS as ENTRY_HEADINGS
-from .engine.deploy.history import read_history
 from .engine.deploy.hooks import Hooks
 from .engine.deploy.lock import Lease, Unlocked
 from .engine.deploy.plan import Plan, plan_deploy, plan_rollback
-from .engine.deploy.status import probe_front_door, read_status
 from .engine.deploy.switching import Switcher, Timeouts
 from .engine.deploy.target import Target, deployment_in
-from .engine.targets import described, front_doors, locked, make_targets
+from .engine.targets import described, locked, made_without_kubernetes, make_targets
 from .env import counted, report
 from .locking import LOCK_WAIT, parse_wait
 
 SET = {"set": "NAME=VALUE, stronger than the environment's files; may be given more than once"}
 TIMEOUT = {"timeout": "seconds that the release has to become healthy"}
 EVENTS = {"events": "a file for JSON lines: every step and the outcome"}
-LEFT_BEHIND = "in no compose file any more; a deploy removes its container"
 PLAN = {"plan": "show what would change, and change nothing"}
+GITOPS = {"gitops": "commit the image's digest to the repository that the cluster follows, in place of an own switch"}
 
 
 @service_task(
@@ -45,6 +43,7 @@ PLAN = {"plan": "show what would change, and change nothing"}
         **LOCK_WAIT,
         **PLAN,
         **EVENTS,
+        **GITOPS,
         "edge": "make the front door anew first, which breaks connections for a moment",
     },
 )
@@ -57,19 +56,27 @@ def deploy(
     plan: bool = False,
     events: str = "",
     edge: bool = False,
+    gitops: bool = False,
     json: bool = False,
 ) -> None:
     """Build, start beside the running release, wait until healthy, switch, and keep the former release."""
     s = session(c, env, json)
     timeouts, wait = _timeouts(s, timeout), parse_wait(lock_wait)
     configuration = checked_configuration(s, set_ or ())
-    info = read_build_info(s.runner, s.settings.service, env)
+    info = read_build_info(s.runner, s.settings.service, env, s.settings.bakes(s.environment))
+    if _by_commit(s, gitops):
+        from .gitops import deploy as deploy_by_commit
+
+        deploy_by_commit(s, configuration, info, timeouts.healthy, json)
+        return
     if plan:
         _tell_plans(_deploy_plans(s, configuration, info, edge), json)
         return
     targets = make_targets(s.runner, s.settings, configuration)
     configuration = with_password(s, targets, configuration, set_ or ())
     _let_hear(s, targets[0], events)
+    if source := s.settings.takes_from(s.environment):
+        info = targets[0].take(info, source)
     hooks = _hooks(s, targets[0])
     # A hook may change what is built.
     ahead = nullcontext() if hooks.has("pre-build") else targets[0].build_ahead(info)
@@ -80,11 +87,23 @@ def deploy(
             for name in target.left_behind():
                 s.console.note(f"the service {name} is in no compose file any more: its container is removed")
         result = _deployer(s, targets, leases, timeouts).deploy(info, configuration)
+        if s.settings.publishes(s.environment) and info.of_commit:
+            with s.console.step("publish") as step:
+                step.detail = targets[0].publish(info)
     tell(s, targets[0], result, json)
 
 
 @service_task(
-    help={**ENV, **JSON, **TIMEOUT, **LOCK_WAIT, **PLAN, **EVENTS, "to": "the id or version of a kept release"}
+    help={
+        **ENV,
+        **JSON,
+        **TIMEOUT,
+        **LOCK_WAIT,
+        **PLAN,
+        **EVENTS,
+        **GITOPS,
+        "to": "the id or version of a kept release; with --gitops, a commit",
+    }
 )
 def rollback(
     c: Context,
@@ -94,11 +113,17 @@ def rollback(
     lock_wait: str = "0",
     plan: bool = False,
     events: str = "",
+    gitops: bool = False,
     json: bool = False,
 ) -> None:
     """Return to the former release, or another kept one, with its own image and configuration, without a build."""
     s = session(c, env, json)
     timeouts, wait = _timeouts(s, timeout), parse_wait(lock_wait)
+    if _by_commit(s, gitops):
+        from .gitops import rollback as roll_back_by_commit
+
+        roll_back_by_commit(s, s.environments.configuration(s.environment), to, timeouts.healthy, json)
+        return
     targets = make_targets(s.runner, s.settings, s.environments.configuration(s.environment))
     if plan:
         _tell_plans(_rollback_plans(s, targets, to), json)
@@ -108,71 +133,6 @@ def rollback(
         s.console.title(f"Rolling {s.settings.service} back in {env} ({described(targets)})")
         result = _deployer(s, targets, leases, timeouts).rollback(to)
     tell(s, targets[0], result, json)
-
-
-@service_task(help={**ENV, **HOST, **JSON})
-def history(c: Context, env: str = "dev", host: str = "", json: bool = False) -> None:
-    """Show all deploys and rollbacks, the newest first: when, what, by whom, with which outcome."""
-    s = session(c, env, json)
-    targets = make_targets(s.runner, s.settings, s.environments.configuration(s.environment), host)
-    entries = read_history(targets)
-    if json:
-        print_json([entry.document() for entry in entries])
-        return
-    several = len(targets) > 1
-    headings = ("when (UTC)", *(["host"] if several else []), *ENTRY_HEADINGS)
-    table(headings, [entry.row(several) for entry in entries])
-
-
-@service_task(help={**ENV, **HOST, **JSON})
-def status(c: Context, env: str = "dev", host: str = "", json: bool = False) -> None:
-    """Show which release serves, since when, and both slots."""
-    s = session(c, env, json)
-    targets = make_targets(s.runner, s.settings, s.environments.configuration(s.environment), host)
-    document = read_status(targets, s.settings.service, env)
-    if json:
-        print_json(document)
-        return
-    release = document["release"] or {}
-    shown = {**document, "maintenance": "on" if document["maintenance"] else "off"}
-    rows = [(name, str(shown[name])) for name in ("service", "env", "target", "state", "maintenance", "url")]
-    rows += [(name, str(release[name])) for name in ("version", "commit", "built_at", "deployed_at") if release]
-    rows += [
-        (f"service {name}", "in no compose file any more; a deploy removes it") for name in document["left_behind"]
-    ]
-    table(("status", ""), rows)
-    print()
-    headings = ("slot", "state", "health", "traffic", "in_flight", "release")
-    if "hosts" not in document:
-        table(headings, [[str(slot[name]) for name in headings] for slot in document["slots"]])
-        return
-    table(("host", "url", "state"), [(each["host"], each["url"], each["state"]) for each in document["hosts"]])
-    print()
-    slots = [(each["host"], slot) for each in document["hosts"] for slot in each["slots"]]
-    table(("host", *headings), [[host, *(str(slot[name]) for name in headings)] for host, slot in slots])
-
-
-@service_task(help={**ENV, **JSON})
-def health(c: Context, env: str = "dev", json: bool = False) -> None:
-    """Ask the service through its front door whether it is alive and ready; exit code 5 where it is not."""
-    s = session(c, env, json)
-    configuration = s.environments.configuration(s.environment)
-    doors = front_doors(s.runner, s.settings, configuration)
-    hosts = [probe_front_door(host, url, probe_url) for host, url, probe_url in doors]
-    ready = all(each["healthy"] for each in hosts)
-    first = {name: hosts[0][name] for name in ("url", "probes")}
-    several = {"hosts": hosts} if hosts[0]["host"] else {}
-    document = {"service": s.settings.service, "env": env, "healthy": ready, **first, **several}
-    if json:
-        print_json(document)
-    else:
-        for each in hosts:
-            rows = [
-                (path, str(probe["status"] or "-"), _short(probe["answer"])) for path, probe in each["probes"].items()
-            ]
-            table((f"{each['host']} probe".strip(), "status", "answer"), rows)
-    if not ready:
-        leave(5, f"error: {s.settings.service} in {env} is not healthy\n  what to do: status and logs show more")
 
 
 def checked_configuration(s: Session, sets: Sequence[str] = ()) -> Configuration:
@@ -206,6 +166,19 @@ def start_again(s: Session, targets: Sequence[Target]) -> Result | None:
     """Start the release that was deployed last; None where none is kept."""
     with locked(targets, f"up --env={s.environment.name}", 0, s.console.note) as leases:
         return _deployer(s, targets, leases, _timeouts(s, "")).resume()
+
+
+def _by_commit(s: Session, wanted: bool) -> bool:
+    """Whether to commit; UsageFault where that is not how this environment is deployed, or is the only way."""
+    if s.environment.gitops and not wanted:
+        remedy = "add --gitops: what is applied by hand would be undone by the next sync"
+        raise UsageFault(f"{s.environment.name} is deployed by commits", where="invoke.yaml, gitops", remedy=remedy)
+    if wanted and not s.environment.gitops:
+        remedy = "name the repository that the cluster follows, as in gitops: {repository: URL, branch: main}"
+        raise UsageFault(f"{s.environment.name} has no gitops", where="invoke.yaml", remedy=remedy)
+    if wanted and not find_spec(f"{__package__}.gitops"):
+        raise made_without_kubernetes()
+    return wanted
 
 
 def _look_after_edge(s: Session, target: Target, renew: bool) -> None:
@@ -245,11 +218,14 @@ def _facts(s: Session, target: Target) -> dict[str, str]:
 
 
 def _deploy_plans(s: Session, configuration: Configuration, info: BuildInfo, edge: bool) -> list[Plan]:
-    plans = []
+    plans, source = [], s.settings.takes_from(s.environment)
     for target in make_targets(s.runner, s.settings, configuration):
+        if source:
+            info = target.take(info, source)
+        target.require_admission()
         live = deployment_in(target, target.live_slot())
         migrations = migrations_unknown_to(s.runner, live.release.commit if live else "")
-        plans.append(plan_deploy(target, configuration, info, live, migrations, edge))
+        plans.append(plan_deploy(target, configuration, info, live, migrations, edge, source))
     return plans
 
 
@@ -289,11 +265,3 @@ def tell(s: Session, target: Target, result: Result, json: bool) -> None:
     else:
         several = f" on {len(result.hosts)} hosts" if len(result.hosts) > 1 else ""
         print(f"\n{result.outcome.capitalize()} {result.version}{several} in {total:.1f} s: {result.url}")
-
-
-def _short(answer: object) -> str:
-    if isinstance(answer, dict) and "status" in answer:
-        checks = answer.get("checks") or {}
-        failed = [f"{name}: {check.get('error', '')}" for name, check in checks.items() if check.get("error")]
-        return "; ".join([str(answer["status"]), *failed])
-    return str(answer)[:100]

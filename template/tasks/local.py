@@ -86,14 +86,14 @@ def dev(c: Context, env: str = "dev") -> None:
     """Run the service in the foreground, built again whenever a source file changes."""
     s = session(c, env)
     configuration = checked_configuration(s)
-    target = make_target(s.runner, s.settings, configuration) if s.settings.database == "postgres" else None
+    target = make_target(s.runner, s.settings, configuration) if s.settings.backing else None
     configuration = with_password(s, [target], configuration) if target else configuration
     values = configuration.values()
     if "DRAIN_LEAD" not in configuration.given:
         values["DRAIN_LEAD"] = "0s"
     if target:
-        with s.console.step("database"):
-            values["DATABASE_URL"] = target.database_from_here(values["DATABASE_URL"])
+        with s.console.step(" and ".join(each.name for each in s.settings.backing)):
+            values |= target.reached_from_here(values)
     watch.run(s.runner, s.settings, s.environment, values, s.console)
 
 

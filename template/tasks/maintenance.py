@@ -29,11 +29,12 @@ def maintenance(
             for target in targets:
                 wanted = partial(switch, target, on)
                 s.runner.act(f"turn maintenance {'on' if on else 'off'} at {target.url}", wanted)
-    now = {target.url: target.in_maintenance() for target in targets}
+    now = [(target.host, target.url, target.in_maintenance()) for target in targets]
     if json:
-        first = {"url": targets[0].url, "maintenance": all(now.values())}
-        hosts = [{"host": each.host, "url": each.url, "maintenance": now[each.url]} for each in targets if each.host]
+        first = {"url": targets[0].url, "maintenance": all(is_on for _, _, is_on in now)}
+        hosts = [{"host": host, "url": url, "maintenance": is_on} for host, url, is_on in now if host]
         print_json({"service": s.settings.service, "env": env, **first, **({"hosts": hosts} if hosts else {})})
         return
-    for url, is_on in now.items():
-        print(f"Maintenance of {s.settings.service} in {env} is {'on' if is_on else 'off'}: {url}")
+    for host, url, is_on in now:
+        where = f"{url} ({host})" if host else url
+        print(f"Maintenance of {s.settings.service} in {env} is {'on' if is_on else 'off'}: {where}")

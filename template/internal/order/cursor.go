@@ -1,37 +1,41 @@
 package order
 
 import (
-	"encoding/base64"
 	"errors"
 	"strconv"
 	"strings"
 	"time"
 )
 
-// encodeCursor returns p as clients see it: a text without a meaning to them, fit for a URL.
+const (
+	// cursorDigits are enough for times until the year 5138.
+	cursorDigits = 17
+	maxIDLength  = 64
+)
+
+// encodeCursor returns p as clients see it: microseconds since 1970 and an id, fit for a URL. api/openapi.yaml has the
+// pattern of it.
 func encodeCursor(p Position) string {
-	return base64.RawURLEncoding.EncodeToString([]byte(strconv.FormatInt(p.CreatedAt.UnixMicro(), 10) + "." + p.ID))
+	return strconv.FormatInt(p.CreatedAt.UnixMicro(), 10) + "." + p.ID
 }
 
 // decodeCursor is the inverse of encodeCursor. It refuses what encodeCursor does not return.
 func decodeCursor(cursor string) (*Position, error) {
-	content, err := base64.RawURLEncoding.DecodeString(cursor)
-	if err != nil {
-		return nil, err
-	}
-	micros, id, ok := strings.Cut(string(content), ".")
-	if !ok || id == "" || len(id) > 64 || strings.ContainsFunc(id, notPrintable) {
+	micros, id, _ := strings.Cut(cursor, ".")
+	if id == "" || len(id) > maxIDLength || strings.ContainsFunc(id, notInAnID) || len(micros) > cursorDigits {
 		return nil, errors.New("no position")
 	}
-	n, err := strconv.ParseInt(micros, 10, 64)
+	n, err := strconv.ParseUint(micros, 10, 63)
 	if err != nil {
 		return nil, err
 	}
-	p := &Position{CreatedAt: time.UnixMicro(n).UTC(), ID: id}
-	if encodeCursor(*p) != cursor || p.CreatedAt.Year() < 1970 || p.CreatedAt.Year() > 9999 {
+	p := &Position{CreatedAt: time.UnixMicro(int64(n)).UTC(), ID: id}
+	if encodeCursor(*p) != cursor {
 		return nil, errors.New("no position")
 	}
 	return p, nil
 }
 
-func notPrintable(r rune) bool { return r <= ' ' || r > '~' }
+func notInAnID(r rune) bool {
+	return (r < 'a' || r > 'z') && (r < 'A' || r > 'Z') && (r < '0' || r > '9') && r != '-' && r != '_'
+}

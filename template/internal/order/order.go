@@ -23,18 +23,29 @@ var (
 	ErrUnavailable = errors.New("order store is unavailable")
 )
 
-// Order is an order as it was taken. It does not change.
+// Status is what has become of an order.
+type Status string
+
+// The statuses: an order is placed first, and may be cancelled.
+const (
+	Placed    Status = "placed"
+	Cancelled Status = "cancelled"
+)
+
+// Order is an order as it is now.
 type Order struct {
 	ID        string    `json:"id"`
 	SKU       string    `json:"sku"`
 	Quantity  int       `json:"quantity"`
+	Status    Status    `json:"status"`
+	Version   int64     `json:"version"`    // 1, and one more with every change
 	CreatedAt time.Time `json:"created_at"` // UTC, in microseconds: the precision that all databases share
 }
 
 // Draft is what a client asks for.
 type Draft struct {
-	SKU      string `json:"sku"`
-	Quantity int    `json:"quantity"`
+	SKU      string
+	Quantity int
 }
 
 // Position is a place in the list of orders, which has the newest first: right behind the order that it names.

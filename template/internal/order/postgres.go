@@ -8,50 +8,70 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
-	"github.com/jackc/pgx/v5/pgxpool"
 )
+
+// columns are those of an order, as scanPostgres reads them.
+const columns = "id, sku, quantity, status, version, created_at"
 
 // PostgresStore keeps orders in PostgreSQL. Make it with NewPostgresStore.
 type PostgresStore struct {
-	pool *pgxpool.Pool
+	db postgresDB
 }
 
-// NewPostgresStore returns a store in the database that pool leads to; its schema is in migrations/.
-func NewPostgresStore(pool *pgxpool.Pool) *PostgresStore { return &PostgresStore{pool: pool} }
+// postgresDB is what a pool and a transaction have in common.
+type postgresDB interface {
+	Exec(ctx context.Context, statement string, args ...any) (pgconn.CommandTag, error)
+	Query(ctx context.Context, query string, args ...any) (pgx.Rows, error)
+}
+
+// NewPostgresStore returns a store in the database that db leads to, a pool or a transaction; its schema is in
+// migrations/.
+func NewPostgresStore(db postgresDB) *PostgresStore { return &PostgresStore{db: db} }
 
 // Create implements Store. The unique index decides between concurrent calls with the same key: a later one waits for
 // the first to commit and then finds its order.
 func (s *PostgresStore) Create(ctx context.Context, o Order, key string) (Order, bool, error) {
-	tag, err := s.pool.Exec(ctx, `
-		INSERT INTO orders (id, sku, quantity, created_at, idempotency_key)
-		VALUES ($1, $2, $3, $4, NULLIF($5, ''))
+	tag, err := s.db.Exec(ctx, `
+		INSERT INTO orders (id, sku, quantity, status, version, created_at, idempotency_key)
+		VALUES ($1, $2, $3, $4, $5, $6, NULLIF($7, ''))
 		ON CONFLICT (idempotency_key) DO NOTHING`,
-		o.ID, o.SKU, o.Quantity, o.CreatedAt, key)
+		o.ID, o.SKU, o.Quantity, o.Status, o.Version, o.CreatedAt, key)
 	if err != nil {
 		return Order{}, false, fmt.Errorf("insert: %w", postgresError(err))
 	}
 	if tag.RowsAffected() == 1 {
 		return o, true, nil
 	}
-	first, err := s.one(ctx, `SELECT id, sku, quantity, created_at FROM orders WHERE idempotency_key = $1`, key)
+	first, err := s.one(ctx, `SELECT `+columns+` FROM orders WHERE idempotency_key = $1`, key)
 	return first, false, err
+}
+
+// Cancel implements Store.
+func (s *PostgresStore) Cancel(ctx context.Context, id string) (Order, error) {
+	o, err := s.one(ctx, `
+		UPDATE orders SET status = 'cancelled', version = version + 1
+		WHERE id = $1 AND status <> 'cancelled' RETURNING `+columns, id)
+	if errors.Is(err, ErrNotFound) { // or it is cancelled already
+		return s.Get(ctx, id)
+	}
+	return o, err
 }
 
 // Get implements Store.
 func (s *PostgresStore) Get(ctx context.Context, id string) (Order, error) {
-	return s.one(ctx, `SELECT id, sku, quantity, created_at FROM orders WHERE id = $1`, id)
+	return s.one(ctx, `SELECT `+columns+` FROM orders WHERE id = $1`, id)
 }
 
 // List implements Store. The row comparison goes straight to the position in the index orders_newest.
 func (s *PostgresStore) List(ctx context.Context, after *Position, limit int) ([]Order, error) {
-	query := `SELECT id, sku, quantity, created_at FROM orders ORDER BY created_at DESC, id DESC LIMIT $1`
+	query := `SELECT ` + columns + ` FROM orders ORDER BY created_at DESC, id DESC LIMIT $1`
 	args := []any{limit}
 	if after != nil {
-		query = `SELECT id, sku, quantity, created_at FROM orders WHERE (created_at, id) < ($2, $3)
+		query = `SELECT ` + columns + ` FROM orders WHERE (created_at, id) < ($2, $3)
 			ORDER BY created_at DESC, id DESC LIMIT $1`
 		args = append(args, after.CreatedAt, after.ID)
 	}
-	rows, err := s.pool.Query(ctx, query, args...)
+	rows, err := s.db.Query(ctx, query, args...)
 	if err != nil {
 		return nil, fmt.Errorf("select: %w", postgresError(err))
 	}
@@ -63,20 +83,20 @@ func (s *PostgresStore) List(ctx context.Context, after *Position, limit int) ([
 }
 
 func (s *PostgresStore) one(ctx context.Context, query string, arg string) (Order, error) {
-	rows, err := s.pool.Query(ctx, query, arg)
+	rows, err := s.db.Query(ctx, query, arg)
 	if err != nil {
-		return Order{}, fmt.Errorf("select: %w", postgresError(err))
+		return Order{}, fmt.Errorf("query: %w", postgresError(err))
 	}
 	o, err := pgx.CollectExactlyOneRow(rows, scanPostgres)
 	if err != nil {
-		return Order{}, fmt.Errorf("select: %w", postgresError(err))
+		return Order{}, fmt.Errorf("query: %w", postgresError(err))
 	}
 	return o, nil
 }
 
 func scanPostgres(row pgx.CollectableRow) (Order, error) {
 	var o Order
-	err := row.Scan(&o.ID, &o.SKU, &o.Quantity, &o.CreatedAt)
+	err := row.Scan(&o.ID, &o.SKU, &o.Quantity, &o.Status, &o.Version, &o.CreatedAt)
 	o.CreatedAt = o.CreatedAt.UTC()
 	return o, err
 }

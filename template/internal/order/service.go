@@ -12,6 +12,9 @@ type Store interface {
 	// Create keeps o and returns it. If key is not empty and an order was kept with it before, it returns that one
 	// and false. Of concurrent calls with the same key exactly one keeps its order.
 	Create(ctx context.Context, o Order, key string) (kept Order, created bool, err error)
+	// Cancel makes the order with this id a cancelled one, of the next version, and returns it; one that is cancelled
+	// already stays as it is. Without such an order the error is ErrNotFound.
+	Cancel(ctx context.Context, id string) (Order, error)
 	// Get returns the order with this id, or ErrNotFound.
 	Get(ctx context.Context, id string) (Order, error)
 	// List returns at most limit orders, the newest first, from after on; nil is the beginning.
@@ -37,6 +40,8 @@ func (s *Service) Place(ctx context.Context, d Draft, key string) (o Order, repl
 		ID:        s.newID(),
 		SKU:       d.SKU,
 		Quantity:  d.Quantity,
+		Status:    Placed,
+		Version:   1,
 		CreatedAt: s.now().UTC().Truncate(time.Microsecond),
 	}
 	kept, created, err := s.store.Create(ctx, o, key)
@@ -47,6 +52,15 @@ func (s *Service) Place(ctx context.Context, d Draft, key string) (o Order, repl
 		return Order{}, false, ErrKeyReused
 	}
 	return kept, !created, nil
+}
+
+// Cancel cancels the order with this id and returns it, also where it was cancelled before; or ErrNotFound.
+func (s *Service) Cancel(ctx context.Context, id string) (Order, error) {
+	o, err := s.store.Cancel(ctx, id)
+	if err != nil {
+		return Order{}, fmt.Errorf("cancel order: %w", err)
+	}
+	return o, nil
 }
 
 // Get returns the order with this id, or ErrNotFound.

@@ -11,6 +11,9 @@ import (
 	sqlite3 "modernc.org/sqlite/lib"
 )
 
+// columns are those of an order, as scanSQLite reads them.
+const columns = "id, sku, quantity, status, version, created_at"
+
 // SQLiteStore keeps orders in an SQLite file. Make it with NewSQLiteStore.
 type SQLiteStore struct {
 	db *sql.DB
@@ -22,10 +25,10 @@ func NewSQLiteStore(db *sql.DB) *SQLiteStore { return &SQLiteStore{db: db} }
 // Create implements Store. The unique index decides between concurrent calls with the same key.
 func (s *SQLiteStore) Create(ctx context.Context, o Order, key string) (Order, bool, error) {
 	result, err := s.db.ExecContext(ctx, `
-		INSERT INTO orders (id, sku, quantity, created_at, idempotency_key)
-		VALUES (?, ?, ?, ?, NULLIF(?, ''))
+		INSERT INTO orders (id, sku, quantity, status, version, created_at, idempotency_key)
+		VALUES (?, ?, ?, ?, ?, ?, NULLIF(?, ''))
 		ON CONFLICT (idempotency_key) DO NOTHING`,
-		o.ID, o.SKU, o.Quantity, o.CreatedAt.UnixMicro(), key)
+		o.ID, o.SKU, o.Quantity, o.Status, o.Version, o.CreatedAt.UnixMicro(), key)
 	if err != nil {
 		return Order{}, false, fmt.Errorf("insert: %w", sqliteError(err))
 	}
@@ -36,21 +39,32 @@ func (s *SQLiteStore) Create(ctx context.Context, o Order, key string) (Order, b
 	if n == 1 {
 		return o, true, nil
 	}
-	first, err := s.one(ctx, `SELECT id, sku, quantity, created_at FROM orders WHERE idempotency_key = ?`, key)
+	first, err := s.one(ctx, `SELECT `+columns+` FROM orders WHERE idempotency_key = ?`, key)
 	return first, false, err
+}
+
+// Cancel implements Store.
+func (s *SQLiteStore) Cancel(ctx context.Context, id string) (Order, error) {
+	o, err := s.one(ctx, `
+		UPDATE orders SET status = 'cancelled', version = version + 1
+		WHERE id = ? AND status <> 'cancelled' RETURNING `+columns, id)
+	if errors.Is(err, ErrNotFound) { // or it is cancelled already
+		return s.Get(ctx, id)
+	}
+	return o, err
 }
 
 // Get implements Store.
 func (s *SQLiteStore) Get(ctx context.Context, id string) (Order, error) {
-	return s.one(ctx, `SELECT id, sku, quantity, created_at FROM orders WHERE id = ?`, id)
+	return s.one(ctx, `SELECT `+columns+` FROM orders WHERE id = ?`, id)
 }
 
 // List implements Store. The row comparison goes straight to the position in the index orders_newest.
 func (s *SQLiteStore) List(ctx context.Context, after *Position, limit int) (orders []Order, err error) {
-	query := `SELECT id, sku, quantity, created_at FROM orders ORDER BY created_at DESC, id DESC LIMIT ?1`
+	query := `SELECT ` + columns + ` FROM orders ORDER BY created_at DESC, id DESC LIMIT ?1`
 	args := []any{limit}
 	if after != nil {
-		query = `SELECT id, sku, quantity, created_at FROM orders WHERE (created_at, id) < (?2, ?3)
+		query = `SELECT ` + columns + ` FROM orders WHERE (created_at, id) < (?2, ?3)
 			ORDER BY created_at DESC, id DESC LIMIT ?1`
 		args = append(args, after.CreatedAt.UnixMicro(), after.ID)
 	}
@@ -75,7 +89,7 @@ func (s *SQLiteStore) List(ctx context.Context, after *Position, limit int) (ord
 func (s *SQLiteStore) one(ctx context.Context, query string, arg string) (Order, error) {
 	o, err := scanSQLite(s.db.QueryRowContext(ctx, query, arg))
 	if err != nil {
-		return Order{}, fmt.Errorf("select: %w", sqliteError(err))
+		return Order{}, fmt.Errorf("query: %w", sqliteError(err))
 	}
 	return o, nil
 }
@@ -84,7 +98,7 @@ func (s *SQLiteStore) one(ctx context.Context, query string, arg string) (Order,
 func scanSQLite(row interface{ Scan(...any) error }) (Order, error) {
 	var o Order
 	var micros int64
-	if err := row.Scan(&o.ID, &o.SKU, &o.Quantity, &micros); err != nil {
+	if err := row.Scan(&o.ID, &o.SKU, &o.Quantity, &o.Status, &o.Version, &micros); err != nil {
 		return Order{}, err
 	}
 	o.CreatedAt = time.UnixMicro(micros).UTC()

@@ -64,10 +64,13 @@ def _stacks(
 
     try:
         targets = make_targets(runner, settings, environments.configuration(environment))
+        stacks = [(target.stack, target.place) for target in targets if isinstance(target, DockerTarget)]
+        for stack, _ in stacks:
+            stack.engine.connected()
     except Fault as fault:
         found = ": ".join([fault.what, *fault.details[-1:]])
         return [], [Result("Docker engine", False, found, fault.remedy or START_DOCKER)]
-    return [(target.stack, target.place) for target in targets if isinstance(target, DockerTarget)], []
+    return stacks, []
 
 
 def _go(runner: Runner, needed: bool) -> Result:

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from .config.configuration import Configuration
 from .config.settings import Settings, parse_host
 from .core.errors import MissingFault, UsageFault, nearest
-from .core.interruption import terminated_like_interrupted
+from .core.network import fetch_json, in_url
 from .core.paths import state_home
 from .core.runner import Runner
 from .deploy.lock import Lease
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 def make_targets(runner: Runner, settings: Settings, configuration: Configuration, only: str = "") -> list[Target]:
     """The targets of `configuration`'s environment in the order of its hosts, or the one of the host `only`.
 
-    Raises MissingFault where an engine does not answer, and UsageFault where the environment has no such host.
+    Raises MissingFault where a host cannot be reached, and UsageFault where the environment has no such host.
     """
     environment = configuration.environment
     state = state_home() / f"{settings.service}-{environment.name}"
@@ -35,6 +35,8 @@ def make_targets(runner: Runner, settings: Settings, configuration: Configuratio
 
         _choose([], only)
         return [ProcessTarget(runner, settings, configuration, state)]
+    if environment.target == "kubernetes":
+        return _in_clusters(runner, settings, configuration, only)
     from .docker.endpoint import default_endpoint
 
     if environment.hosts:
@@ -52,10 +54,10 @@ def locked(
 ) -> Iterator[list[Lease]]:
     """Hold the environment's lock on all hosts, in their order, so that two deploys never wait for each other.
 
-    Each is waited for at most `wait` seconds; LockedFault names the holder. Ctrl-C and SIGTERM give all back. With
-    `borrow`, a hook's task makes do with the locks of the deploy that runs it.
+    Each is waited for at most `wait` seconds; LockedFault names the holder. With `borrow`, a
+    hook's task makes do with the locks of the deploy that runs it.
     """
-    with terminated_like_interrupted(), ExitStack() as stack:
+    with ExitStack() as stack:
         yield [stack.enter_context(target.lock(command, wait, note, borrow)) for target in targets]
 
 
@@ -67,7 +69,7 @@ def default_engine(configuration: Configuration) -> Engine:
     endpoint = default_endpoint()
     if endpoint.host.startswith("ssh://"):
         endpoint = connect_all([parse_host(endpoint.host)], int(configuration["EDGE_PORT"]))[0].endpoint
-    return Engine(endpoint)
+    return Engine(endpoint).connected()
 
 
 def described(targets: Sequence[Target]) -> str:
@@ -76,8 +78,10 @@ def described(targets: Sequence[Target]) -> str:
     return f"{targets[0].name} on {hosts}" if hosts else targets[0].name
 
 
-def front_doors(runner: Runner, settings: Settings, configuration: Configuration) -> list[tuple[str, str, str]]:
-    """Host, URL for people and URL for the tasks of each front door; without hosts no engine has to answer."""
+def front_doors(
+    runner: Runner, settings: Settings, configuration: Configuration
+) -> list[tuple[str, str, Callable[[str], tuple[int, Any]]]]:
+    """Host, URL and a way to ask each front door; on this machine no engine has to answer."""
     environment = configuration.environment
     address = "localhost"
     if environment.target == "docker" and not environment.hosts:
@@ -85,11 +89,10 @@ def front_doors(runner: Runner, settings: Settings, configuration: Configuration
 
         endpoint = default_endpoint()
         address = "" if endpoint.host.startswith("ssh://") else endpoint.address
-    if environment.hosts or not address:
-        targets = make_targets(runner, settings, configuration)
-        return [(target.host, target.url, target.probe_url) for target in targets]
+    if environment.hosts or environment.target == "kubernetes" or not address:
+        return [(target.host, target.url, target.ask) for target in make_targets(runner, settings, configuration)]
     url = f"http://{address}:{configuration['EDGE_PORT']}"
-    return [("", url, url)]
+    return [("", url, lambda path: fetch_json(url + path))]
 
 
 def make_target(runner: Runner, settings: Settings, configuration: Configuration, host: str = "") -> Target:
@@ -97,6 +100,29 @@ def make_target(runner: Runner, settings: Settings, configuration: Configuration
     hosts = configuration.environment.hosts
     first = parse_host(hosts[0]).name if hosts else ""
     return make_targets(runner, settings, configuration, host or first)[0]
+
+
+def _in_clusters(runner: Runner, settings: Settings, configuration: Configuration, only: str) -> list[Target]:
+    """The clusters of an environment, each by a context of kubectl that invoke.yaml names."""
+    try:
+        from .kubernetes.target import KubernetesTarget
+    except ModuleNotFoundError as error:
+        raise made_without_kubernetes() from error
+    contexts = configuration.environment.contexts
+    if not contexts:
+        remedy = "name the cluster in contexts as well, as kubectl config get-contexts does"
+        raise UsageFault("no cluster is named to look at", where="invoke.yaml", remedy=remedy)
+    if only and only not in contexts:
+        raise UsageFault(f'there is no context "{only}"', where="invoke.yaml, contexts", remedy=nearest(only, contexts))
+    wanted = [only] if only else contexts
+    return [KubernetesTarget(runner, settings, configuration, context) for context in wanted]
+
+
+def made_without_kubernetes() -> UsageFault:
+    """What an environment wants that the service has no code for."""
+    what = "this service was made without Kubernetes"
+    remedy = "./inv template.update --set kubernetes=true brings what is missing"
+    return UsageFault(what, where="invoke.yaml, target", remedy=remedy)
 
 
 def _at(runner: Runner, project: ComposeProject) -> Target:
@@ -120,7 +146,7 @@ def _on_hosts(
     builder = _builder()
     for host, connection in zip(parsed, connect_all(parsed, port), strict=True):
         project = ComposeProject(runner.root, state / host.name, settings, configuration, connection.endpoint)
-        url, probe_url = f"http://{connection.address}:{port}", f"http://127.0.0.1:{connection.door}"
+        url, probe_url = f"http://{in_url(connection.address)}:{port}", f"http://127.0.0.1:{connection.door}"
         place = Place(port, url, probe_url, host.name, here=False)
         builder = builder or Engine(connection.endpoint)
         made.append(DockerTarget(runner, project, place, builder))
@@ -134,7 +160,7 @@ def _builder() -> Engine | None:
 
     try:
         endpoint = default_endpoint()
-        return None if endpoint.host.startswith("ssh://") else Engine(endpoint)
+        return None if endpoint.host.startswith("ssh://") else Engine(endpoint).connected()
     except MissingFault:
         return None
 

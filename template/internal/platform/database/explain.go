@@ -7,37 +7,17 @@ import (
 	"net"
 	"strings"
 	"syscall"
-
-	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/pgconn"
 )
 
-// The SQLSTATEs that need advice (PostgreSQL documentation, appendix A).
-const (
-	invalidPassword      = "28P01"
-	invalidAuthorization = "28000"
-	unknownDatabase      = "3D000"
-	cannotConnectNow     = "57P03"
-)
-
-// explain turns an error of the connection that config describes into one line: what, where and what to do. nil
-// stays nil.
-func explain(err error, config *pgx.ConnConfig) error {
+// explain turns an error of the connection to target into one line: what, where and what to do. nil stays nil.
+func explain(err error, target string) error {
 	if err == nil {
 		return nil
 	}
-	advice := ""
-	var server *pgconn.PgError
+	advice, known := serverAdvice(err)
 	var dns *net.DNSError
 	switch {
-	case errors.As(err, &server):
-		advice = server.Message
-		switch server.Code {
-		case invalidPassword, invalidAuthorization:
-			advice += "; correct DATABASE_PASSWORD, or user and password in DATABASE_URL"
-		case unknownDatabase:
-			advice += "; create it or correct DATABASE_URL"
-		}
+	case known:
 	case errors.As(err, &dns):
 		advice = "the host is not known; correct DATABASE_URL"
 	case refused(err):
@@ -47,17 +27,11 @@ func explain(err error, config *pgx.ConnConfig) error {
 	default:
 		advice = lastLine(err)
 	}
-	return fmt.Errorf("%s: %s", target(config), advice)
+	return fmt.Errorf("%s: %s", target, advice)
 }
 
 // refused reports whether nothing listens at the database's address (yet).
 func refused(err error) bool { return errors.Is(err, syscall.ECONNREFUSED) }
-
-// starting reports whether the server is there but does not take connections yet.
-func starting(err error) bool {
-	var server *pgconn.PgError
-	return errors.As(err, &server) && server.Code == cannotConnectNow
-}
 
 // lastLine returns the innermost part of an error that lists one attempt a line.
 func lastLine(err error) string {

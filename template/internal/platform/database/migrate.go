@@ -14,21 +14,29 @@ import (
 	"time"
 
 	"github.com/pressly/goose/v3"
-	"github.com/pressly/goose/v3/lock"
 )
 
 // migrateTimeout bounds a run of migrations, waiting for another run included.
 const migrateTimeout = 10 * time.Minute
 
-// apply applies the migrations in files that db does not have yet, under locker, and writes a line for each to out.
+// exclusive lets one run in at a time: it waits for its turn until ctx ends, and returns what gives that back.
+type exclusive func(ctx context.Context) (release func() error, err error)
+
+// apply applies the migrations in files that db does not have yet, one run at a time, and writes a line for each to out.
 func apply(
-	ctx context.Context, db *sql.DB, dialect goose.Dialect, locker lock.SessionLocker, files fs.FS, out io.Writer,
-) error {
-	provider, err := goose.NewProvider(dialect, db, files,
-		goose.WithSessionLocker(locker), goose.WithDisableGlobalRegistry(true))
+	ctx context.Context, db *sql.DB, dialect goose.Dialect, turn exclusive, files fs.FS, out io.Writer,
+	options ...goose.ProviderOption,
+) (err error) {
+	provider, err := goose.NewProvider(dialect, db, files, append(options, goose.WithDisableGlobalRegistry(true))...)
 	if err != nil {
 		return fmt.Errorf("read the migrations: %w", err)
 	}
+	// Not by goose's own option: goose looks for its table first, which another run may be about to fill.
+	release, err := turn(ctx)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, release()) }()
 	results, err := provider.Up(ctx)
 	var partial *goose.PartialError
 	if errors.As(err, &partial) {

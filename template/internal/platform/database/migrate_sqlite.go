@@ -2,7 +2,6 @@ package database
 
 import (
 	"context"
-	"database/sql"
 	"errors"
 	"fmt"
 	"io"
@@ -28,40 +27,32 @@ func Migrate(ctx context.Context, rawURL string, files fs.FS, out io.Writer) (er
 		return err
 	}
 	defer func() { err = errors.Join(err, db.Close()) }()
-	if err := apply(ctx, db, goose.DialectSQLite3, &fileLock{path: path + ".migrate"}, files, out); err != nil {
+	if err := apply(ctx, db, goose.DialectSQLite3, fileLock(path+".migrate"), files, out); err != nil {
 		return fmt.Errorf("database %s: %w", path, err)
 	}
 	return nil
 }
 
-// fileLock is a goose lock.SessionLocker. SQLite has no locks to take by name, and one on the database itself would
-// block the migrations. So the lock is an exclusive transaction on an empty database next to it: SQLite hands it from
-// process to process, and it ends with the process that holds it.
-type fileLock struct {
-	path string
-	db   *sql.DB
-}
-
-// SessionLock waits for the lock until ctx ends.
-func (l *fileLock) SessionLock(ctx context.Context, _ *sql.Conn) error {
-	db, err := open(l.path, url.Values{"_pragma": {"busy_timeout(100)"}}) // milliseconds between looks at ctx
-	if err != nil {
-		return err
-	}
-	for {
-		_, err := db.ExecContext(ctx, "BEGIN EXCLUSIVE")
-		if err == nil {
-			l.db = db
-			return nil
+// fileLock returns turns by a lock. SQLite has none to take by name, and one on the database itself would block the
+// migrations. So the lock is an exclusive transaction on an empty database next to it: SQLite hands it from process to
+// process, and it ends with the process that holds it.
+func fileLock(path string) exclusive {
+	return func(ctx context.Context) (release func() error, err error) {
+		db, err := open(path, url.Values{"_pragma": {"busy_timeout(100)"}}) // milliseconds between looks at ctx
+		if err != nil {
+			return nil, err
 		}
-		if ctx.Err() != nil || !busy(err) {
-			return errors.Join(fmt.Errorf("lock %s: %w", l.path, err), db.Close())
+		for {
+			_, err := db.ExecContext(ctx, "BEGIN EXCLUSIVE")
+			if err == nil {
+				return db.Close, nil
+			}
+			if ctx.Err() != nil || !busy(err) {
+				return nil, errors.Join(fmt.Errorf("lock %s: %w", path, err), db.Close())
+			}
 		}
 	}
 }
-
-// SessionUnlock gives the lock back.
-func (l *fileLock) SessionUnlock(context.Context, *sql.Conn) error { return l.db.Close() }
 
 func busy(err error) bool {
 	var failure *sqlite.Error

@@ -17,11 +17,12 @@ const (
 	cacheFor     = time.Second // so that many probes cost as much as one
 )
 
-// Check is one thing the service needs in order to answer requests. Run returns nil if it is there; it gets a context
-// that ends after a second.
+// Check is one thing that the service uses in order to answer requests. Run returns nil if it is there; it gets a
+// context that ends after a second.
 type Check struct {
-	Name string
-	Run  func(ctx context.Context) error
+	Name     string
+	Optional bool // without it the service is ready, but degraded
+	Run      func(ctx context.Context) error
 }
 
 // Result is the outcome of one check.
@@ -48,7 +49,7 @@ type Health struct {
 	expires time.Time
 }
 
-// New returns the health of a service that needs all of checks.
+// New returns the health of a service that needs all of checks but the optional ones.
 func New(checks ...Check) *Health {
 	return &Health{checks: checks}
 }
@@ -72,21 +73,24 @@ func (h *Health) live(c *gin.Context) {
 	answer(c, http.StatusOK, Report{Status: "live"})
 }
 
-// ready is 200 if every check passes, 503 with the reasons if not, and 503 while draining.
+// ready is 200 if every check passes that is not optional, 503 with the reasons if not, and 503 while draining.
 func (h *Health) ready(c *gin.Context) {
 	if h.Draining() {
 		answer(c, http.StatusServiceUnavailable, Report{Status: "draining"})
 		return
 	}
 	results, ok := h.run(c.Request.Context())
-	if !ok {
+	switch {
+	case !ok:
 		answer(c, http.StatusServiceUnavailable, Report{Status: "unavailable", Checks: results})
-		return
+	case degraded(results):
+		answer(c, http.StatusOK, Report{Status: "degraded", Checks: results})
+	default:
+		answer(c, http.StatusOK, Report{Status: "ready", Checks: results})
 	}
-	answer(c, http.StatusOK, Report{Status: "ready", Checks: results})
 }
 
-// startup is 503 until every check has passed once, then 200 for good.
+// startup is 503 until every check that is not optional has passed once, then 200 for good.
 func (h *Health) startup(c *gin.Context) {
 	if !h.started.Load() {
 		if results, ok := h.run(c.Request.Context()); !ok {
@@ -97,7 +101,7 @@ func (h *Health) startup(c *gin.Context) {
 	answer(c, http.StatusOK, Report{Status: "started"})
 }
 
-// run returns the results of all checks, at most a second old, and whether all of them passed.
+// run returns the results of all checks, at most a second old, and whether all passed that are not optional.
 func (h *Health) run(ctx context.Context) (map[string]Result, bool) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -108,7 +112,8 @@ func (h *Health) run(ctx context.Context) (map[string]Result, bool) {
 	// The results are for everyone who asks, so a caller that hangs up must not spoil them.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), checkTimeout)
 	defer cancel()
-	h.last, h.lastOK = runAll(ctx, h.checks)
+	h.last = runAll(ctx, h.checks)
+	h.lastOK = passed(h.checks, h.last)
 	h.expires = time.Now().Add(cacheFor)
 	if h.lastOK {
 		h.started.Store(true)
@@ -117,33 +122,49 @@ func (h *Health) run(ctx context.Context) (map[string]Result, bool) {
 }
 
 // runAll runs the checks side by side. One that has not answered when ctx ends has failed.
-func runAll(ctx context.Context, checks []Check) (results map[string]Result, ok bool) {
+func runAll(ctx context.Context, checks []Check) map[string]Result {
 	type outcome struct {
 		name string
 		err  error
 	}
 	outcomes := make(chan outcome, len(checks))
-	results = make(map[string]Result, len(checks))
+	results := make(map[string]Result, len(checks))
 	for _, check := range checks {
 		results[check.Name] = Result{Status: "failed", Error: "no answer within " + checkTimeout.String()}
 		go func() { outcomes <- outcome{check.Name, check.Run(ctx)} }()
 	}
 
-	passed := 0
 	for range checks {
 		select {
 		case <-ctx.Done():
-			return results, false
+			return results
 		case o := <-outcomes:
 			if o.err != nil {
 				results[o.name] = Result{Status: "failed", Error: strings.Join(strings.Fields(o.err.Error()), " ")}
 				continue
 			}
 			results[o.name] = Result{Status: "ok"}
-			passed++
 		}
 	}
-	return results, passed == len(checks)
+	return results
+}
+
+func passed(checks []Check, results map[string]Result) bool {
+	for _, check := range checks {
+		if !check.Optional && results[check.Name].Status != "ok" {
+			return false
+		}
+	}
+	return true
+}
+
+func degraded(results map[string]Result) bool {
+	for _, result := range results {
+		if result.Status != "ok" {
+			return true
+		}
+	}
+	return false
 }
 
 func answer(c *gin.Context, status int, report Report) {

@@ -33,7 +33,7 @@ func forget(h *Health) { h.expires = time.Time{} }
 
 func TestReadyFollowsTheChecks(t *testing.T) {
 	var down atomic.Bool
-	h := New(Check{"database", func(context.Context) error {
+	h := New(Check{Name: "database", Run: func(context.Context) error {
 		if down.Load() {
 			return errors.New("connection\nrefused")
 		}
@@ -62,6 +62,26 @@ func TestReadyFollowsTheChecks(t *testing.T) {
 	}
 }
 
+func TestAServiceIsReadyWithoutWhatIsOptional(t *testing.T) {
+	database := errors.New("gone")
+	h := New(
+		Check{Name: "cache", Optional: true, Run: func(context.Context) error { select {} }},
+		Check{Name: "database", Run: func(context.Context) error { return database }},
+	)
+	if code, report := probe(t, h, "/readyz"); code != 503 || report.Status != "unavailable" {
+		t.Errorf("without both: %d %+v", code, report)
+	}
+	database = nil
+	forget(h)
+	if code, report := probe(t, h, "/readyz"); code != 200 || report.Status != "degraded" ||
+		report.Checks["cache"].Status != "failed" {
+		t.Errorf("without the cache: %d %+v", code, report)
+	}
+	if code, _ := probe(t, h, "/startupz"); code != 200 {
+		t.Errorf("started: %d", code)
+	}
+}
+
 func TestADrainingServiceIsAliveButNotReady(t *testing.T) {
 	h := New()
 	h.Drain()
@@ -75,7 +95,7 @@ func TestADrainingServiceIsAliveButNotReady(t *testing.T) {
 
 func TestStartupIsDoneOnceAndForAll(t *testing.T) {
 	fault := errors.New("not yet")
-	h := New(Check{"database", func(context.Context) error { return fault }})
+	h := New(Check{Name: "database", Run: func(context.Context) error { return fault }})
 	if code, report := probe(t, h, "/startupz"); code != 503 || report.Checks["database"].Error != "not yet" {
 		t.Errorf("starting: %d %+v", code, report)
 	}
@@ -93,7 +113,7 @@ func TestStartupIsDoneOnceAndForAll(t *testing.T) {
 
 func TestManyProbesRunTheChecksOnce(t *testing.T) {
 	var runs atomic.Int32
-	h := New(Check{"database", func(context.Context) error { runs.Add(1); return nil }})
+	h := New(Check{Name: "database", Run: func(context.Context) error { runs.Add(1); return nil }})
 	for range 20 {
 		probe(t, h, "/readyz")
 	}
@@ -104,8 +124,8 @@ func TestManyProbesRunTheChecksOnce(t *testing.T) {
 
 func TestACheckThatHangsFailsInTime(t *testing.T) {
 	h := New(
-		Check{"stuck", func(context.Context) error { select {} }},
-		Check{"fine", func(context.Context) error { return nil }},
+		Check{Name: "stuck", Run: func(context.Context) error { select {} }},
+		Check{Name: "fine", Run: func(context.Context) error { return nil }},
 	)
 	start := time.Now()
 	code, report := probe(t, h, "/readyz")
@@ -118,7 +138,7 @@ func TestACheckThatHangsFailsInTime(t *testing.T) {
 }
 
 func TestACallerThatLeavesDoesNotSpoilTheResult(t *testing.T) {
-	h := New(Check{"database", func(ctx context.Context) error { return ctx.Err() }})
+	h := New(Check{Name: "database", Run: func(ctx context.Context) error { return ctx.Err() }})
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	if results, ok := h.run(ctx); !ok {

@@ -28,13 +28,18 @@ type Server struct {
 	listener net.Listener
 	conns    *conns
 	draining atomic.Bool
-	stopping atomic.Bool
+	stopping context.Context // ends with the first moment of Shutdown, and answers that go on with it
+	stop     context.CancelFunc
 }
+
+// stoppingKey finds the server's stopping in a request's context.
+type stoppingKey struct{}
 
 // New returns a server that answers on listener with handler, with bounded times and sizes. What net/http has to
 // complain about goes to logger.
 func New(listener net.Listener, handler http.Handler, logger *slog.Logger) *Server {
 	s := &Server{listener: listener, conns: newConns()}
+	s.stopping, s.stop = context.WithCancel(context.Background())
 	s.http = &http.Server{
 		Handler:           s.closeWhileDraining(handler),
 		ReadHeaderTimeout: readHeaderTimeout,
@@ -43,7 +48,10 @@ func New(listener net.Listener, handler http.Handler, logger *slog.Logger) *Serv
 		IdleTimeout:       idleTimeout,
 		MaxHeaderBytes:    maxHeaderBytes,
 		ConnState:         s.conns.observe,
-		ErrorLog:          slog.NewLogLogger(logger.Handler(), slog.LevelWarn),
+		BaseContext: func(net.Listener) context.Context {
+			return context.WithValue(context.Background(), stoppingKey{}, s.stopping)
+		},
+		ErrorLog: slog.NewLogLogger(logger.Handler(), slog.LevelWarn),
 	}
 	return s
 }
@@ -51,7 +59,7 @@ func New(listener net.Listener, handler http.Handler, logger *slog.Logger) *Serv
 // Serve answers requests until Shutdown, which makes it return nil.
 func (s *Server) Serve() error {
 	err := s.http.Serve(s.listener)
-	if s.stopping.Load() {
+	if s.stopping.Err() != nil {
 		return nil
 	}
 	return fmt.Errorf("serve %s: %w", s.listener.Addr(), err)
@@ -68,7 +76,7 @@ func (s *Server) Drain() { s.draining.Store(true) }
 // http.Server.Shutdown alone drops requests: from its first moment on, one that has not been read yet gets no answer.
 // So the listener is closed first, and Shutdown comes when all connections are idle.
 func (s *Server) Shutdown(ctx context.Context) error {
-	s.stopping.Store(true)
+	s.stop()
 	s.Drain()
 	closed := s.listener.Close()
 	s.conns.settle(ctx)
@@ -110,6 +118,14 @@ func (w *drainWriter) Flush() {
 // Hijack hands over the connection, as for a WebSocket; gin asks for http.Hijacker.
 func (w *drainWriter) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 	return http.NewResponseController(w.ResponseWriter).Hijack()
+}
+
+// CloseNotify tells that the client is gone; gin asks for http.CloseNotifier in its own Stream.
+func (w *drainWriter) CloseNotify() <-chan bool {
+	if conn, ok := w.ResponseWriter.(interface{ CloseNotify() <-chan bool }); ok {
+		return conn.CloseNotify()
+	}
+	return nil
 }
 
 // Unwrap is for http.ResponseController.

@@ -62,7 +62,7 @@ def plan_image_build(
 
 def linker_flags(info: BuildInfo, development: bool) -> str:
     """The -ldflags of a build: the four variables of package main, stripped unless for development."""
-    values = {"Env": info.env, "Version": info.version, "Commit": info.commit, "BuiltAt": info.built_at}
+    values = {"Env": info.baked_env, "Version": info.version, "Commit": info.commit, "BuiltAt": info.built_at}
     flags = [] if development else ["-s", "-w"]
     for name, value in values.items():
         flags += ["-X", quote(f"main.{name}={value}")]
@@ -147,18 +147,18 @@ def _verify(runner: Runner, plan: GoBuild, binary: Path, info: BuildInfo) -> Non
     """Ask the binary for its version; one for another machine is searched for the values instead."""
     if not plan.native:
         content = binary.read_bytes()
-        absent = [value for value in info.document().values() if value.encode() not in content]
+        absent = [value for value in info.in_binary().values() if value.encode() not in content]
         if absent:
             raise BuildFault(f"the binary does not hold {', '.join(absent)}", where=str(plan.output), remedy=_VARIABLES)
         return
     outcome = runner.read([str(binary), "version"])
     reported = _json(outcome.stdout)
-    if reported != info.document():
+    if reported != info.in_binary():
         raise BuildFault(
             "the binary does not report what was built into it",
             where=str(plan.output),
             details=[
-                f"built in: {json.dumps(info.document())}",
+                f"built in: {json.dumps(info.in_binary())}",
                 f"reported: {outcome.stdout.strip() or outcome.stderr.strip()}",
             ],
             remedy=_VARIABLES,

@@ -19,6 +19,11 @@ RUNTIMES = {
     "distroless": "gcr.io/distroless/static-debian12:nonroot",
 }
 IMAGE_ARGUMENTS = ("GO_IMAGE", "RUNTIME_IMAGE")
+VERSION, REVISION = "org.opencontainers.image.version", "org.opencontainers.image.revision"
+TAKEN = "not again: the image was published"
+"""What the step `build` says where the image is one that another environment has built."""
+ENV = "copier-gin.env"
+"""The label with the environment that is built in; empty where there is none."""
 
 
 @dataclass(frozen=True)
@@ -77,11 +82,11 @@ def image_tag(info: BuildInfo) -> str:
 def labels(info: BuildInfo) -> dict[str, str]:
     """The labels that differ from build to build (OCI image annotations, and our own two)."""
     return {
-        "org.opencontainers.image.version": info.version,
-        "org.opencontainers.image.revision": info.commit,
+        VERSION: info.version,
+        REVISION: info.commit,
         "org.opencontainers.image.created": info.built_at,
         "copier-gin.service": info.service,
-        "copier-gin.env": info.env,
+        ENV: info.baked_env,
     }
 
 

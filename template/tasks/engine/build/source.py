@@ -6,7 +6,7 @@ import hashlib
 import itertools
 import os
 import re
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timezone
 from pathlib import Path
 
@@ -18,17 +18,39 @@ IGNORED_FOLDERS = {".git", ".venv", "dist", "data", "node_modules", "__pycache__
 
 @dataclass(frozen=True)
 class BuildInfo:
-    """What ldflags bake into a binary and `/version` answers with. `built_at` is the commit's time in RFC 3339."""
+    """What ldflags bake into a binary and `/version` answers with. `built_at` is the commit's time in RFC 3339.
+
+    Without `baked` the binary is for several environments: it is told its own where it starts.
+    """
 
     service: str
     env: str
     version: str
     commit: str
     built_at: str
+    baked: bool = True
 
     def document(self) -> dict[str, str]:
-        """The JSON document of `/version` and of `<service> version`."""
-        return asdict(self)
+        """The JSON document of `/version`."""
+        return {name: value for name, value in asdict(self).items() if name != "baked"}
+
+    def in_binary(self) -> dict[str, str]:
+        """The JSON document of `<service> version`, where nothing tells the binary its environment."""
+        return {**self.document(), "env": self.baked_env}
+
+    def of_version(self, version: str) -> BuildInfo:
+        """The same of another name: a commit has several versions once it is tagged."""
+        return replace(self, version=version)
+
+    @property
+    def baked_env(self) -> str:
+        """The environment that is built in; empty where there is none."""
+        return self.env if self.baked else ""
+
+    @property
+    def of_commit(self) -> bool:
+        """Whether it is a commit as it is, without changes."""
+        return self.commit != "unknown" and "-dirty." not in self.version
 
     @property
     def epoch(self) -> str:
@@ -36,20 +58,22 @@ class BuildInfo:
         return str(int(datetime.fromisoformat(self.built_at.replace("Z", "+00:00")).timestamp()))
 
 
-def read_build_info(runner: Runner, service: str, env: str) -> BuildInfo:
+def read_build_info(runner: Runner, service: str, env: str, baked: bool = True) -> BuildInfo:
     """The build information of the work tree as it is.
 
     The time is the commit's, so that the same commit gives the same bytes. Uncommitted changes add a hash of their
     content to the version: two different work trees never share one. Without a repository, or without a commit in it,
-    the files themselves are the version; MissingFault where there is one and git cannot read it.
+    the files themselves are the version; MissingFault where there is one and git cannot read it. `baked` says whether
+    the environment is built in.
     """
     commit = _commit(runner) if _in_repository(runner.root) else ""
     if not commit:
-        return BuildInfo(service, env, f"0.0.0-{_tree_hash(runner.root)}", "unknown", _moment(_newest(runner.root)))
+        version = f"0.0.0-{_tree_hash(runner.root)}"
+        return BuildInfo(service, env, version, "unknown", _moment(_newest(runner.root)), baked)
     described = _git(runner, "-c", "core.abbrev=auto", "describe", "--tags", "--always", "--match", "v[0-9]*").strip()
     changes = _changes(runner)
     version = f"{described}-dirty.{changes}" if changes else described
-    return BuildInfo(service, env, version, commit, _moment(_commit_time(runner)))
+    return BuildInfo(service, env, version, commit, _moment(_commit_time(runner)), baked)
 
 
 def _in_repository(root: Path) -> bool:

@@ -45,7 +45,7 @@ def snapshot(root: Path) -> dict[str, int]:
 def _start(
     runner: Runner, settings: Settings, environment: Environment, values: Mapping[str, str], console: Console
 ) -> subprocess.Popen[bytes] | None:
-    info = read_build_info(runner, settings.service, environment.name)
+    info = read_build_info(runner, settings.service, environment.name, settings.bakes(environment))
     package = main_package(runner.root, settings.service)
     plan = plan_build(require_go(runner), runner.root, environment, info, "", package)
     env = clean_environment(values, FOR_SERVICE)

@@ -27,7 +27,7 @@ GENERATED = "DATABASE_PASSWORD"
 COMMAND_LINE = "--set"
 DRAIN_LEAD = "DRAIN_LEAD"
 ADDRESS = ("HTTP_PORT", "ADMIN_PORT", "LISTEN_HOST")
-DECIDED_BY_TARGET = {"docker": ADDRESS, "process": (*ADDRESS, DRAIN_LEAD)}
+DECIDED_BY_TARGET = {"docker": ADDRESS, "process": (*ADDRESS, DRAIN_LEAD), "kubernetes": ADDRESS}
 """What a target sets itself, as it knows where a slot listens and how it is drained."""
 LONGEST = 100_000
 """Bytes of a plain value: Linux takes no more than 128 KiB for one variable of a process."""

@@ -29,6 +29,11 @@ def fetch_json(url: str, timeout: float = 5) -> tuple[int, Any]:
         return 0, str(getattr(error, "reason", error))
 
 
+def in_url(host: str) -> str:
+    """A host as a URL names it: an IPv6 address stands in brackets (RFC 3986, section 3.2.2)."""
+    return f"[{host}]" if ":" in host else host
+
+
 def free_port() -> int:
     """A port of this machine that nothing listens to just now."""
     with socket.socket() as probe:

@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import TextIO
 
 from .errors import MissingFault
-from .interruption import held_back
 
 FOR_SERVICE = ("PATH", "HOME", "USER", "LANG", "TMPDIR")
 """The variables of the shell that a process of the service has, beside its values."""
@@ -35,11 +34,16 @@ PASSED_ON = (
     *("SSL_CERT_FILE", "SSL_CERT_DIR", *PROXIES, *(name.lower() for name in PROXIES)),
 )
 """Those that docker, git, ssh and hooks have: where things are and which engine it is, never how something is built."""
-FOR_GO = (
+FOR_GIT = (
     *PASSED_ON,
+    *("GIT_SSH", "GIT_SSH_COMMAND", "GIT_ASKPASS", "GIT_TERMINAL_PROMPT", "GIT_SSL_CAINFO", "NETRC"),
+    *(f"GIT_{who}_{what}" for who in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")),
+)
+"""Those that git has where it talks to others: how it logs in, and in whose name it commits."""
+FOR_GO = (
+    *FOR_GIT,
     *("GOPATH", "GOCACHE", "GOMODCACHE", "GOTMPDIR", "GOENV", "GOTOOLCHAIN", "GOPROXY", "GOSUMDB", "GOPRIVATE"),
-    *("GONOPROXY", "GONOSUMDB", "GOINSECURE", "GOVCS", "GOAUTH", "NETRC"),
-    *("GIT_SSH", "GIT_SSH_COMMAND", "GIT_ASKPASS", "GIT_TERMINAL_PROMPT", "GIT_SSL_CAINFO"),
+    *("GONOPROXY", "GONOSUMDB", "GOINSECURE", "GOVCS", "GOAUTH"),
 )
 """Those that a build with Go has: where its caches are and where modules come from."""
 
@@ -68,10 +72,13 @@ class Running:
 
     process: subprocess.Popen[str]
 
-    def wait(self, timeout: float | None = None) -> Outcome:
-        """What it left, once it has ended; status 124 where it takes more than `timeout` seconds."""
+    def wait(self, timeout: float | None = None, feed: str = "") -> Outcome:
+        """What it left, once it has ended; status 124 where it takes more than `timeout` seconds.
+
+        `feed` is its standard input, where it was started with one.
+        """
         try:
-            out, errors = self.process.communicate(timeout=timeout)
+            out, errors = self.process.communicate(feed or None, timeout)
         except subprocess.TimeoutExpired:
             command = str(self.process.args[0])  # type: ignore[index]
             return Outcome(124, "", f"{command} did not finish within {timeout:.0f} s and was ended")
@@ -94,16 +101,22 @@ class Runner:
     dry: bool
     log: TextIO
 
-    def read(self, argv: Sequence[str], env: Mapping[str, str] | None = None) -> Outcome:
-        """Run a command that changes nothing, in a dry run too."""
-        return self._run(argv, env, None)
+    def read(self, argv: Sequence[str], env: Mapping[str, str] | None = None, feed: str = "") -> Outcome:
+        """Run a command that changes nothing, in a dry run too; `feed` is its standard input."""
+        return self._run(argv, env, None, feed)
 
-    def run(self, argv: Sequence[str], env: Mapping[str, str] | None = None, timeout: float | None = None) -> Outcome:
+    def run(
+        self,
+        argv: Sequence[str],
+        env: Mapping[str, str] | None = None,
+        timeout: float | None = None,
+        feed: str = "",
+    ) -> Outcome:
         """Run a command that changes something and capture what it says; `timeout` in seconds gives status 124."""
         if self.dry:
             self._show(shlex.join(argv))
             return Outcome(0, "", "")
-        return self._run(argv, env, timeout)
+        return self._run(argv, env, timeout, feed)
 
     def stream(self, argv: Sequence[str], env: Mapping[str, str] | None = None, without: bytes = b"") -> int:
         """Run a command on the user's own terminal and give its exit status.
@@ -131,27 +144,26 @@ class Runner:
         else:
             action()
 
-    def begin(self, argv: Sequence[str], env: Mapping[str, str] | None = None) -> Running:
-        """Start a command, also in a dry run; it runs until it is waited for or ended."""
-        with held_back():
-            return Running(self._started(argv, env))
+    def begin(self, argv: Sequence[str], env: Mapping[str, str] | None = None, fed: bool = False) -> Running:
+        """Start a command, also in a dry run; it runs until it is waited for or ended. `fed` gives it an input."""
+        return Running(self._started(argv, env, fed))
 
-    def _run(self, argv: Sequence[str], env: Mapping[str, str] | None, timeout: float | None) -> Outcome:
+    def _run(self, argv: Sequence[str], env: Mapping[str, str] | None, timeout: float | None, feed: str) -> Outcome:
         running: Running | None = None
         try:
-            running = self.begin(argv, env)
-            return running.wait(timeout)
+            running = self.begin(argv, env, fed=bool(feed))
+            return running.wait(timeout, feed)
         finally:
             if running is not None:
                 running.end()
 
-    def _started(self, argv: Sequence[str], env: Mapping[str, str] | None) -> subprocess.Popen[str]:
+    def _started(self, argv: Sequence[str], env: Mapping[str, str] | None, fed: bool) -> subprocess.Popen[str]:
         try:
             return subprocess.Popen(
                 argv,
                 cwd=self.root,
                 env=_whole(env),
-                stdin=subprocess.DEVNULL,
+                stdin=subprocess.PIPE if fed else subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,
                 text=True,

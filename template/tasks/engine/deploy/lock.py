@@ -14,7 +14,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 from ..core.errors import LockedFault
 from ..core.paths import private_folder, user_name
@@ -26,6 +26,8 @@ REMOVED = "the deploy lock was removed, or taken over by another deploy"
 LOOK = "look at status, and deploy again"
 PAUSE = 0.2
 """Seconds between two tries."""
+NAMED_SECONDS = 2
+"""For whoever has just locked a file to write its name into it."""
 LENT = "DEPLOY_LOCK"
 """The variable that tells a hook's tasks who holds the lock."""
 
@@ -35,6 +37,25 @@ class Lease(Protocol):
 
     def require(self) -> None:
         """LockedFault where it has been lost to somebody else in the meantime."""
+
+
+class SharedLock(Lease, Protocol):
+    """A lock that many machines reach: how one gets it, and gives it back."""
+
+    def borrow(self) -> bool:
+        """Whether the process that started this one holds it: then it is held as long as that does."""
+
+    def take(self) -> bool:
+        """Whether it is ours now."""
+
+    def described(self) -> str:
+        """Who holds it, for the message of whoever does not get it."""
+
+    def release(self) -> None:
+        """Give it back."""
+
+
+Shared = TypeVar("Shared", bound=SharedLock)
 
 
 class Unlocked(Lease):
@@ -133,6 +154,23 @@ def locked(holder: str) -> LockedFault:
 
 
 @contextmanager
+def held(lock: Shared, wait: float, pause: float, borrow: bool) -> Iterator[Shared]:
+    """Hold a lock, after waiting for at most `wait` seconds, `pause` between two tries; LockedFault names who holds it.
+
+    With `borrow`, the lock of the deploy that this is a hook of will do.
+    """
+    if borrow and lock.borrow():
+        yield lock
+        return
+    try:
+        if not wait_until(lock.take, wait, pause):
+            raise locked(lock.described())
+        yield lock
+    finally:
+        lock.release()
+
+
+@contextmanager
 def file_lock(folder: Path, command: str, wait: float = 0, borrow: bool = False) -> Iterator[Lease]:
     """Hold the lock in `folder`, after waiting for at most `wait` seconds; LockedFault names who holds it.
 
@@ -143,6 +181,7 @@ def file_lock(folder: Path, command: str, wait: float = 0, borrow: bool = False)
     try:
         if not (borrow and _borrowed(path)):
             if not wait_until(lambda: _taken(descriptor), wait, PAUSE):
+                wait_until(lambda: _holder(path) is not None, NAMED_SECONDS, PAUSE)
                 raise locked(str(_holder(path) or path))
             os.ftruncate(descriptor, 0)
             os.write(descriptor, json.dumps(this_process(command).document()).encode())
@@ -165,7 +204,9 @@ def _taken(descriptor: int) -> bool:
 
 
 def _holder(path: Path) -> Holder | None:
+    """Who a locked file names; None where that is still the one before."""
     try:
-        return parse_holder(json.loads(path.read_text(encoding="utf-8")))
+        holder = parse_holder(json.loads(path.read_text(encoding="utf-8")))
     except (OSError, ValueError):
         return None
+    return None if holder is None or holder.gone() else holder

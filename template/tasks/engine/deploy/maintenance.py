@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from ..core.errors import DeployFault
-from ..core.network import fetch_json
 from .target import Target
 
 TITLE = "Maintenance"
+BEHIND = ("/livez", "/readyz", "/startupz", "/version")
+"""What the tasks see behind the page: how the service is, and nothing that changes."""
 RENEW = "it may be older than this task: deploy --edge makes it anew"
 
 
@@ -18,10 +21,11 @@ def switch(target: Target, on: bool) -> None:
     if not target.door_runs():
         raise DeployFault("there is no front door that runs", remedy="bring the environment up with up")
     target.set_maintenance(on)
-    if _page_is_shown(target) != on:
+    if is_page(target.ask("/")) != on:
         raise DeployFault("the front door does not do as it is told", where=target.url, remedy=RENEW)
 
 
-def _page_is_shown(target: Target) -> bool:
-    status, document = fetch_json(f"{target.probe_url}/")
+def is_page(answer: tuple[int, Any]) -> bool:
+    """Whether an answer, as status and document, is that of maintenance."""
+    status, document = answer
     return status == 503 and isinstance(document, dict) and document.get("title") == TITLE

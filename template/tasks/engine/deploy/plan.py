@@ -69,8 +69,12 @@ def plan_deploy(
     live: Deployment | None,
     migrations: Sequence[Migration],
     renew_edge: bool,
+    source: str = "",
 ) -> Plan:
-    """What deploying `info` with `configuration` would change; `migrations` are those that the live release lacks."""
+    """What deploying `info` with `configuration` would change; `migrations` are those that the live release lacks.
+
+    `source` is the environment that has published the image, where it is not built for this one.
+    """
     now = configuration.told()
     before = live.release if live else None
     added, removed, changed = _difference(before.values if before else {}, now)
@@ -84,7 +88,7 @@ def plan_deploy(
         url=target.url,
         serving=_named(before),
         wanted=f"{info.version} ({info.commit[:12]})",
-        artefact="the same version: built again, and only started where its bytes differ" if same else "to be built",
+        artefact=_artefact(same, source),
         added=added,
         removed=removed,
         changed=changed,
@@ -112,6 +116,12 @@ def plan_rollback(target: Target, wanted: Release, live: Deployment | None, migr
         irreversible=[migration.name for migration in migrations if migration.irreversible],
         steps=ROLLBACK_STEPS,
     )
+
+
+def _artefact(same: bool, source: str) -> str:
+    if source:
+        return f"taken from the registry, as {source} has published it"
+    return "the same version: built again, and only started where its bytes differ" if same else "to be built"
 
 
 def _edge(target: Target, renewed: bool) -> str:

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
-from ..core.network import fetch_json
 from .target import Target, deployment_in
 
 STATES = ("serving", "degraded", "down", "absent")
@@ -26,11 +25,11 @@ def read_status(targets: Sequence[Target], service: str, env: str) -> dict[str, 
     return {**found[0], "state": max((each["state"] for each in found), key=STATES.index), "hosts": hosts}
 
 
-def probe_front_door(host: str, url: str, probe_url: str) -> dict[str, Any]:
-    """What the probes of a service answer through its front door."""
+def probe_front_door(host: str, url: str, ask: Callable[[str], tuple[int, Any]]) -> dict[str, Any]:
+    """What the probes of a service answer through its front door, asked by their paths."""
     probes = {}
     for path in ("/livez", "/readyz", "/startupz"):
-        code, answer = fetch_json(probe_url + path)
+        code, answer = ask(path)
         probes[path] = {"status": code, "answer": answer}
     healthy = all(probe["status"] == 200 for probe in probes.values())
     return {"host": host, "url": url, "healthy": healthy, "probes": probes}
@@ -54,7 +53,7 @@ def _of(target: Target, service: str, env: str) -> dict[str, Any]:
 
 
 def _state(target: Target, live: str, running: bool, known: bool) -> str:
-    if live and fetch_json(f"{target.probe_url}/readyz")[0] == 200:
+    if live and target.ask("/readyz")[0] == 200:
         return "serving"
     if live or running:
         return "degraded"

@@ -132,9 +132,7 @@ class Switcher:
 
     def revert(self, deployment: Deployment, reason: str) -> str:
         """Undo a deployment that was done here, because it failed elsewhere; gives what serves now, in words."""
-        slots = {state.slot: state.release for state in self.target.slots()}
-        kept = {record.release.id: record.release for record in good(self.records)}
-        before = kept.get(slots.get(self.former, ""))
+        before = self._served_before()
         if before is None:
             with undisturbed():
                 self.target.withdraw(self._slot_of(deployment.release), "")
@@ -151,9 +149,10 @@ class Switcher:
             return
         with self.console.step("soak"):
             slot = self._slot_of(release)
-            wait_until(lambda: not self._steady(slot, release), seconds, SOAK_PAUSE)
-            if not self._steady(slot, release):
-                raise DeployFault("the new release did not stay well", where=self.target.url)
+            wait_until(lambda: bool(self._unsteady(slot, release)), seconds, SOAK_PAUSE)
+            ailment = self._unsteady(slot, release)
+            if ailment:
+                raise DeployFault("the new release did not stay well", where=self.target.url, details=ailment)
 
     def choose(self, wanted: str) -> Release:
         """The kept release to return to: `wanted`, or the one before that which serves in the line of good ones."""
@@ -205,9 +204,11 @@ class Switcher:
         self._require_alive(attempt)
 
     def _require_alive(self, attempt: _Attempt) -> None:
-        if not self.dry and not self.target.serves(attempt.slot):
+        ailment = [] if self.dry else self.target.ailment(attempt.slot)
+        if ailment:
             attempt.switched = False
-            raise DeployFault("the new release died after it had been given the traffic", where=attempt.slot)
+            what = "the new release died after it had been given the traffic"
+            raise DeployFault(what, where=attempt.slot, details=ailment)
 
     def _drain(self, slot: str) -> None:
         with self.console.step("drain") as step:
@@ -238,8 +239,19 @@ class Switcher:
         if not self.dry:
             self.target.forget_all_but([release, *recent[: KEPT - 1], *older])
 
-    def _steady(self, slot: str, release: Release) -> bool:
-        return self.target.serves(slot) and fetch_version(self.target) == (200, release.build.document())
+    def _served_before(self) -> Release | None:
+        """What served when this host was looked at: the former slot's release, or the last one where that is empty."""
+        in_slot = next((state.release for state in self.target.slots() if state.slot == self.former), "")
+        recorded = [record.release for record in good(self.records) if self.former]
+        return next((release for release in recorded if release.id == in_slot or not in_slot), None)
+
+    def _unsteady(self, slot: str, release: Release) -> list[str]:
+        """What shows that a release that is watched is not well, or that another one answers."""
+        answer = fetch_version(self.target)
+        other_build = (
+            [] if answer == (200, release.build.document()) else [f"/version answers {answer[0]}: {answer[1]}"]
+        )
+        return self.target.ailment(slot) or other_build
 
     def _slot_of(self, release: Release) -> str:
         return next((state.slot for state in self.target.slots() if state.release == release.id), SLOTS[0])

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -46,6 +46,14 @@ class Target(Protocol):
     environment_name: str
     releases: ReleaseStore
 
+    def ask(self, path: str) -> tuple[int, Any]:
+        """The status and document that the front door answers a GET with; status 0 and why where it does not."""
+        return fetch_json(f"{self.probe_url}{path}")
+
+    def front_door(self) -> AbstractContextManager[str]:
+        """A URL that leads this machine to the front door for as long as it is held."""
+        return nullcontext(self.probe_url)
+
     def lock(
         self, command: str, wait: float, note: Callable[[str], None], borrow: bool = False
     ) -> AbstractContextManager[Lease]:
@@ -57,8 +65,23 @@ class Target(Protocol):
     def check(self) -> str:
         """Refuse what would fail later: MissingFault or UsageFault. Gives a detail line."""
 
+    def require_admission(self) -> None:
+        """Refuse what the place where releases run would refuse later: asked for a plan, too, it changes nothing."""
+        return
+
     def build_ahead(self, info: BuildInfo) -> AbstractContextManager[None]:
         """Begin to make the binary, beside what comes before `build`; what is not used in the end stops."""
+
+    def take(self, info: BuildInfo, source: str) -> BuildInfo:
+        """Have the image that the environment `source` has published for a commit in the place of one that is built.
+
+        Gives what is built into it; UsageFault or MissingFault where there is none that fits.
+        """
+        return info
+
+    def publish(self, info: BuildInfo) -> str:
+        """Let other environments take the image that `package` has made: gives its name in the registry."""
+        return ""
 
     def build(self, info: BuildInfo) -> str:
         """Make the binary. Gives a detail line."""
@@ -123,8 +146,8 @@ class Target(Protocol):
     def settle(self, slot: str, former: str) -> None:
         """Let the slot, and not the former one, come back where its process or its engine ends."""
 
-    def serves(self, slot: str) -> bool:
-        """Whether the slot runs and gets requests."""
+    def ailment(self, slot: str) -> list[str]:
+        """What shows that the slot, which had requests sent to it, is not well any more; empty where nothing does."""
 
     def drain(self, slot: str, timeout: float) -> str:
         """Wait until no request is in flight on the slot. Gives a detail line."""
@@ -161,8 +184,11 @@ class Target(Protocol):
     def execute(self, service: str, command: Sequence[str]) -> int:
         """Run a command where a service of the stack runs, by default what serves; gives its exit status."""
 
-    def database_from_here(self, url: str) -> str:
-        """Bring the database up, and give its URL as this machine reaches it."""
+    def pid_here(self) -> int:
+        """The process that serves, by its number on this machine; UsageFault where it runs on another one."""
+
+    def reached_from_here(self, values: Mapping[str, str]) -> dict[str, str]:
+        """Bring up what the service uses beside it, and give those of its values that this machine needs otherwise."""
 
     def victim(self, drill: str) -> str:
         """The name of what a drill breaks; UsageFault where the target, or its stack, knows no such drill."""
@@ -174,6 +200,19 @@ class Target(Protocol):
         """
 
 
+def live_of(states: Sequence[SlotState], recorded: Mapping[str, str]) -> str:
+    """The slot that requests go to, empty where there is none; `recorded` is when each good release was deployed.
+
+    That is the one which the edge serves; while none is ready, as without a database, it is the running one whose
+    release was recorded last.
+    """
+    running = [state for state in states if state.state == "running"]
+    serving = [state for state in running if state.traffic.startswith("UP")]
+    candidates = serving or [state for state in running if state.release in recorded]
+    live = max(candidates, key=lambda state: recorded.get(state.release, ""), default=None)
+    return live.slot if live else ""
+
+
 def deployment_in(target: Target, slot: str) -> Deployment | None:
     """The last deployment of the release that serves from a slot."""
     release = next((state.release for state in target.slots() if state.slot == slot), "")
@@ -182,7 +221,7 @@ def deployment_in(target: Target, slot: str) -> Deployment | None:
 
 def fetch_version(target: Target) -> tuple[int, Any]:
     """The status and document of /version through the front door."""
-    return fetch_json(f"{target.probe_url}/version")
+    return target.ask("/version")
 
 
 def verify_slot(target: Target, slot: str, build: BuildInfo) -> None:
@@ -203,6 +242,11 @@ def _require_build(build: BuildInfo, answer: tuple[int, Any], what: str, where: 
     if status != 200 or document != build.document():
         details = [f"expected: {json.dumps(build.document())}", f"answered: {status} {json.dumps(document)}"]
         raise DeployFault(what, where=where, details=details)
+
+
+def nothing_serves(environment: str) -> DeployFault:
+    """What a task wants that needs a release that serves."""
+    return DeployFault(f"no release serves in {environment}", remedy=f"deploy --env={environment}")
 
 
 def migration_fault(status: int, words: Sequence[str]) -> DeployFault:

@@ -17,7 +17,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from ..config.configuration import GENERATED, Configuration
-from ..config.settings import Settings
+from ..config.settings import BackingService, Settings
 from ..core.errors import UsageFault
 from ..core.paths import write_private
 from ..core.runner import clean_environment
@@ -30,7 +30,6 @@ BASE_FILE = "docker-compose.yml"
 OVERRIDE_FILE = "docker-compose.override.yml"
 OVERRIDE_FILES = ("compose.override.yml", "compose.override.yaml", OVERRIDE_FILE, "docker-compose.override.yaml")
 """Those that Compose looks for, in this order (Compose's documentation, "Merge Compose files")."""
-DATABASE_PORT = 5432
 KEPT_FILES = 20
 """More than any command that is under way can still be reading."""
 DATABASE_SECRETS = "secrets"
@@ -55,18 +54,23 @@ class ComposeProject:
     @property
     def services(self) -> list[str]:
         """The services beside the slots, in the order in which they start."""
-        return ["edge", "database"] if self.own_database else ["edge"]
+        return ["edge", *(each.name for each in self.own)]
+
+    @property
+    def own(self) -> list[BackingService]:
+        """The database and the cache that are the stack's own: a URL may name one elsewhere."""
+        return [each for each in self.settings.backing if self._host_of(each) == each.name]
 
     @property
     def own_database(self) -> bool:
-        """Whether the stack's own database is used: DATABASE_URL may name one elsewhere."""
-        return self.settings.database == "postgres" and self._database_host() == "database"
+        """Whether the stack's own database is used."""
+        return self.settings.server in self.own
 
     @property
     def template_services(self) -> set[str]:
         """The services that are the template's, whether they are used or not: all others are the user's."""
         services = {"edge", "migrate", *(f"app-{slot}" for slot in SLOTS)}
-        return services | {"database"} if self.settings.database == "postgres" else services
+        return services | {each.name for each in self.settings.backing}
 
     @property
     def files(self) -> list[Path]:
@@ -100,7 +104,7 @@ class ComposeProject:
             {
                 **self.configuration.stack_values(),
                 "APP_ENV_FILE": str(self._empty_file()),
-                "POSTGRES_PASSWORD": "",
+                **dict.fromkeys(self._passwords(), ""),
                 "COMPOSE_IGNORE_ORPHANS": "true",
                 **self.endpoint.variables,
             }
@@ -159,17 +163,18 @@ class ComposeProject:
     def _stack_document(self) -> dict[str, Any]:
         labels = self.labels()
         edge = {**labels, EDGE: self.edge_fingerprint}
-        document: dict[str, Any] = {"services": {"edge": {"labels": edge}}}
-        if self.own_database:
-            document["services"]["database"] = {
-                "labels": labels,
-                "environment": {"POSTGRES_PASSWORD_FILE": f"{SECRETS}/{GENERATED}"},
-                "volumes": [f"{DATABASE_SECRETS}:{SECRETS}:ro"],
-            }
-            document["volumes"] = {DATABASE_SECRETS: {"labels": labels}}
+        services: dict[str, dict[str, Any]] = {"edge": {"labels": edge}}
+        for each in self.own:
+            services[each.name] = {"labels": labels}
             if self.configuration.environment.development:
-                document["services"]["database"]["ports"] = [f"127.0.0.1::{DATABASE_PORT}"]
-        return document
+                services[each.name]["ports"] = [f"127.0.0.1::{each.port}"]
+        if not self.own_database:
+            return {"services": services}
+        services["database"] |= {
+            "environment": {f"{name}_FILE": f"{SECRETS}/{GENERATED}" for name in self._passwords()},
+            "volumes": [f"{DATABASE_SECRETS}:{SECRETS}:ro"],
+        }
+        return {"services": services, "volumes": {DATABASE_SECRETS: {"labels": labels}}}
 
     def service_document(self, image: str) -> dict[str, Any]:
         """What Compose is told of a release beside its place: image, values, and the names of its secrets' files."""
@@ -182,9 +187,12 @@ class ComposeProject:
             },
         }
 
-    def _database_host(self) -> str | None:
-        known = "DATABASE_URL" in self.configuration.schema.variables
-        return urlsplit(self.configuration["DATABASE_URL"]).hostname if known else "database"
+    def _passwords(self) -> tuple[str, ...]:
+        return self.settings.server.passwords if self.settings.server else ()
+
+    def _host_of(self, backing: BackingService) -> str | None:
+        known = backing.variable in self.configuration.schema.variables
+        return urlsplit(self.configuration[backing.variable]).hostname if known else backing.name
 
     def labels(self) -> dict[str, str]:
         """The labels of everything that belongs to this environment."""

@@ -1,4 +1,7 @@
-"""The engine that the docker command would use, found as it finds it, and nothing else where that is not there."""
+"""The engine that the docker command would use, found as it finds it, and nothing else where that is not there.
+
+Its own files are read here: importing Docker's library takes longer than all else that comes before a build.
+"""
 
 from __future__ import annotations
 
@@ -7,11 +10,13 @@ import os
 import subprocess
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from ..core.errors import MissingFault
+from ..core.network import in_url
 
 if TYPE_CHECKING:
     from docker.tls import TLSConfig
@@ -44,12 +49,14 @@ class Certificates:
 class Endpoint:
     """An engine: `host` as DOCKER_HOST names it, and the variables that lead a docker command to the same one.
 
-    These are none where the docker command comes to it by itself.
+    These are none where the docker command comes to it by itself. `place` is where people know it to be, if `host` is a
+    way to it that the tasks have made.
     """
 
     host: str
     certificates: Certificates | None = None
     variables: Mapping[str, str] = field(default_factory=dict)
+    place: str = ""
 
     @property
     def local(self) -> bool:
@@ -60,12 +67,12 @@ class Endpoint:
     def address(self) -> str:
         """This machine, or the other one, as a part of a URL."""
         name = urlsplit(self.host).hostname if not self.local else None
-        return f"[{name}]" if name and ":" in name else name or "localhost"
+        return in_url(name or "localhost")
 
 
-def forwarded(socket: Path) -> Endpoint:
-    """An engine behind a socket of this machine that the docker command does not know of."""
-    return Endpoint(f"unix://{socket}", variables={"DOCKER_HOST": f"unix://{socket}"})
+def forwarded(socket: Path, place: str) -> Endpoint:
+    """An engine behind a socket of this machine that the docker command does not know of; `place` is where it is."""
+    return Endpoint(f"unix://{socket}", variables={"DOCKER_HOST": f"unix://{socket}"}, place=place)
 
 
 def default_endpoint() -> Endpoint:
@@ -76,23 +83,37 @@ def default_endpoint() -> Endpoint:
     host = os.environ.get("DOCKER_HOST")
     if host:
         return Endpoint(host, _certificates_of_the_shell())
-    from docker.context.config import get_current_context_name, get_tls_dir
-
-    name = os.environ.get("DOCKER_CONTEXT") or get_current_context_name()
+    name = os.environ.get("DOCKER_CONTEXT") or _current_context()
     if name == DEFAULT:
         return Endpoint(LOCAL, _certificates_of_the_shell())
     docker = _engine_of_context(name)
-    folder = Path(get_tls_dir(name, "docker"))
+    folder = _context_folder("tls", name) / "docker"
     host = str(docker.get("Host") or LOCAL)
     skips = bool(docker.get("SkipTLSVerify"))
     return Endpoint(host, Certificates(folder, not skips) if folder.is_dir() or skips else None)
 
 
-def _engine_of_context(name: str) -> Mapping[str, object]:
-    from docker.context.config import get_meta_file
+def _config_folder() -> Path:
+    return Path(os.environ.get("DOCKER_CONFIG") or Path.home() / ".docker")
 
+
+def _current_context() -> str:
+    """What docker context use has chosen."""
     try:
-        metadata = json.loads(Path(get_meta_file(name)).read_text(encoding="utf-8"))
+        config = json.loads((_config_folder() / "config.json").read_text(encoding="utf-8"))
+        return str(config.get("currentContext") or DEFAULT)
+    except (OSError, ValueError, AttributeError):
+        return DEFAULT
+
+
+def _context_folder(kind: str, name: str) -> Path:
+    """Where the docker command keeps a context's `meta` or `tls`."""
+    return _config_folder() / "contexts" / kind / sha256(name.encode()).hexdigest()
+
+
+def _engine_of_context(name: str) -> Mapping[str, object]:
+    try:
+        metadata = json.loads((_context_folder("meta", name) / "meta.json").read_text(encoding="utf-8"))
         found: Mapping[str, object] = metadata["Endpoints"]["docker"]
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise _no_context(name) from error

@@ -11,6 +11,7 @@ import time
 from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -34,26 +35,36 @@ START_DOCKER = "start Docker, or set DOCKER_HOST or docker context; doctor check
 class Engine:
     """One engine, at `endpoint`, by default the one that the docker command uses.
 
-    Making it connects; MissingFault where no engine answers.
+    It is connected to when it is first asked, so that a compiler can begin before; MissingFault where none answers.
     """
 
     def __init__(self, endpoint: Endpoint | None = None) -> None:
+        self._platform = ""
+        self.endpoint = endpoint or default_endpoint()
+
+    @cached_property
+    def client(self) -> DockerClient:
+        """The connection to it."""
         from requests.exceptions import RequestException
 
         import docker
         from docker.errors import DockerException
 
-        self._platform = ""
-        self.endpoint = endpoint or default_endpoint()
         certificates = self.endpoint.certificates
         try:
             tls = certificates.config() if certificates else False
-            self.client: DockerClient = docker.DockerClient(self.endpoint.host, version="1.44", timeout=120, tls=tls)
+            client = docker.DockerClient(self.endpoint.host, version="1.44", timeout=120, tls=tls)
             # Else REQUESTS_CA_BUNDLE in the shell takes the place of the engine's own authority.
-            self.client.api.trust_env = certificates is None
-            self.client.ping()
+            client.api.trust_env = certificates is None
+            client.ping()
         except (DockerException, RequestException) as error:
             raise _no_answer(self.endpoint, error) from error
+        return client
+
+    def connected(self) -> Engine:
+        """The engine, when it has answered."""
+        self.client.ping()
+        return self
 
     def version(self) -> str:
         """The engine's release."""
@@ -187,8 +198,8 @@ def _no_answer(endpoint: Endpoint, error: Exception) -> MissingFault:
             where=str(socket),
             remedy=f"sudo usermod --append --groups {group} $USER, then log in again; or use a rootless engine",
         )
-    details, remedy = [str(error)], START_DOCKER
-    return MissingFault("no Docker engine answers", where=endpoint.host, details=details, remedy=remedy)
+    where = endpoint.place or endpoint.host
+    return MissingFault("no Docker engine answers", where=where, details=[str(error)], remedy=START_DOCKER)
 
 
 def _group_of(path: Path) -> str:

@@ -9,8 +9,10 @@ from __future__ import annotations
 
 import atexit
 import re
+import shlex
 import subprocess
 import tempfile
+import threading
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -29,8 +31,13 @@ OPTIONS = (
     # A host that falls silent is given up after 15 s, and whatever waits for it ends.
     "ServerAliveInterval=5",
     "ServerAliveCountMax=3",
+    # A connection of its own: one that is shared would stay with the forwards when the task has ended.
+    "ControlMaster=no",
+    "ControlPath=none",
 )
-READY = "ready"
+WELCOME_SECONDS = 20
+"""For the host's shell to come to the command, once ssh runs; connecting itself is a part of it."""
+READY, DENIED, ABSENT, SILENT = "ready", "denied", "absent", "silent"
 
 
 @dataclass
@@ -77,8 +84,7 @@ def connect(host: Host, door: int) -> Connection:
     local, port = Path(folder.name) / "docker.sock", free_port()
     forwards = ["-L", f"{local}:{host.socket}", "-L", f"127.0.0.1:{port}:127.0.0.1:{door}"]
     options = [word for option in OPTIONS for word in ("-o", option)]
-    # The command there ends when this process does, however that happens, and the connection with it.
-    command = ["ssh", "-T", *options, *forwards, *_place(host), f"echo {READY}; exec cat"]
+    command = ["ssh", "-T", *options, *forwards, *_place(host), _look_at(host.socket)]
     try:
         process = subprocess.Popen(
             command,
@@ -91,10 +97,10 @@ def connect(host: Host, door: int) -> Connection:
         )
     except FileNotFoundError as error:
         raise MissingFault("ssh is not installed", remedy="install the OpenSSH client") from error
-    assert process.stdout is not None
-    if process.stdout.readline().strip() != READY:
-        raise _unreachable(host, process)
-    connection = Connection(_address(host), forwarded(local), port, process, folder)
+    found = _found(process)
+    if found != READY:
+        raise _unusable(host, process, found)
+    connection = Connection(_address(host), forwarded(local, host.url + host.socket), port, process, folder)
     atexit.register(connection.close)
     return connection
 
@@ -106,21 +112,66 @@ def _connection_or_fault(host: Host, door: int) -> Connection | Fault:
         return fault
 
 
+def _look_at(path: str) -> str:
+    """A command for whatever shell the host has: says whether the engine's socket can be used, and waits.
+
+    It ends when this process does, however that happens, and the connection with it. What the shell says before, as a
+    greeting, may end in the middle of a line.
+    """
+    socket = shlex.quote(path)
+    return f"echo; test -e {socket} || echo {ABSENT}; test -w {socket} && echo {READY} || echo {DENIED}; exec cat"
+
+
+def _found(process: subprocess.Popen[str]) -> str:
+    """What the command there found; SILENT where the shell does not come to it, empty where the connection ends."""
+    assert process.stdout is not None
+    given_up = threading.Event()
+
+    def give_up() -> None:
+        given_up.set()
+        process.kill()
+
+    patience = threading.Timer(WELCOME_SECONDS, give_up)
+    patience.start()
+    try:
+        for line in process.stdout:
+            if (word := line.strip()) in (READY, DENIED, ABSENT):
+                return word
+        return SILENT if given_up.is_set() else ""
+    finally:
+        patience.cancel()
+
+
 def _place(host: Host) -> list[str]:
     return [*(["-p", str(host.port)] if host.port else []), "--", host.destination]
 
 
-def _unreachable(host: Host, process: subprocess.Popen[str]) -> MissingFault:
+def _unusable(host: Host, process: subprocess.Popen[str], found: str) -> MissingFault:
+    """Why no engine can be used through a connection, which ends."""
+    process.kill()
     _, words = process.communicate()
+    where = host.url
+    if found == ABSENT:
+        what = f"{host.name} has no Docker engine at {host.socket}"
+        remedy = f"start Docker there, or name its socket in invoke.yaml, as in {where}/run/user/1000/docker.sock"
+        return MissingFault(what, where=where, remedy=remedy)
+    if found == DENIED:
+        what = f"this user may not use the Docker engine of {host.name}, at {host.socket}"
+        remedy = "sudo usermod --append --groups docker USER there, then connect again; or use a rootless engine"
+        return MissingFault(what, where=where, remedy=remedy)
     lines = [line for line in words.splitlines() if line.strip()]
-    if "host key verification failed" in words.lower():
-        remedy = f"connect once with ssh {host.destination} and accept its key, or add it to known_hosts"
-    elif "permission denied" in words.lower():
-        remedy = f"ssh {host.destination} must work without a question: load your key into ssh-agent"
-    else:
-        remedy = f"see that ssh {host.destination} works, and that sshd there allows forwarding"
-    what = f"{host.name} cannot be reached by ssh"
-    return MissingFault(what, where=f"ssh://{host.destination}", details=lines[-4:], remedy=remedy)
+    if found == SILENT:
+        lines.append(f"its shell did not come to the command within {WELCOME_SECONDS} s")
+    remedy = _remedy(host, words.lower())
+    return MissingFault(f"{host.name} cannot be reached by ssh", where=where, details=lines[-4:], remedy=remedy)
+
+
+def _remedy(host: Host, words: str) -> str:
+    if "host key verification failed" in words:
+        return f"connect once with ssh {host.destination} and accept its key, or add it to known_hosts"
+    if "permission denied" in words:
+        return f"ssh {host.destination} must work without a question: load your key into ssh-agent"
+    return f"see that ssh {host.destination} true works, and that sshd there allows forwarding"
 
 
 def _address(host: Host) -> str:

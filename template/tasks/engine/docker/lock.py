@@ -10,13 +10,12 @@ from __future__ import annotations
 import json
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, suppress
 from typing import TYPE_CHECKING
 
 from ..core.errors import LockedFault
-from ..core.waiting import wait_until
-from ..deploy.lock import LOOK, PAUSE, REMOVED, Holder, Lease, locked, parse_holder, this_process
+from ..deploy.lock import LOOK, PAUSE, REMOVED, Holder, SharedLock, held, parse_holder, this_process
 from .engine import Engine, engine_seconds
 from .errors import telling_faults
 
@@ -31,7 +30,6 @@ HOLDER = "copier-gin.lock"
 RENEWED = "renewed"
 
 
-@contextmanager
 def engine_lock(
     engine: Engine,
     name: str,
@@ -40,26 +38,18 @@ def engine_lock(
     wait: float,
     note: Callable[[str], None],
     borrow: bool = False,
-) -> Iterator[EngineLock]:
+) -> AbstractContextManager[EngineLock]:
     """Hold the lock called `name`, after waiting for at most `wait` seconds; LockedFault names who holds it.
 
     `note` is told whose lock was taken over, and why. With `borrow`, the lock of the deploy that this is a hook of will
     do.
     """
     lock = EngineLock(engine, name, {**labels, HOLDER: json.dumps(this_process(command).document())}, note)
-    if borrow and lock.borrow():
-        yield lock
-        return
-    if not wait_until(lock.take, wait, PAUSE):
-        raise locked(lock.described())
-    try:
-        yield lock
-    finally:
-        lock.release()
+    return held(lock, wait, PAUSE, borrow)
 
 
 @telling_faults
-class EngineLock(Lease):
+class EngineLock(SharedLock):
     """A lock on an engine: `engine_lock` holds one."""
 
     def __init__(self, engine: Engine, name: str, labels: Mapping[str, str], note: Callable[[str], None]) -> None:

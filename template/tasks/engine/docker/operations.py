@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..config.configuration import Configuration
-from ..core.errors import DeployFault
+from ..core.errors import UsageFault
 from ..core.slots import SLOTS
-from ..deploy.target import Target
+from ..deploy.target import Target, nothing_serves
 from . import maintenance
 from .errors import telling_faults
 from .faults import container_fault, service_of
@@ -66,9 +67,20 @@ class DockerOperations(Target):
         place = service or f"app-{self.live_slot()}"
         return self.stack.show("--profile", "*", "exec", *terminal, place, *command)
 
-    def database_from_here(self, url: str) -> str:
-        """The stack's database publishes a port in development."""
-        return self.stack.database_url_for_host(url) if self.stack.project.settings.database == "postgres" else url
+    def pid_here(self) -> int:
+        """The engine has it, in the numbers of the machine that it runs on."""
+        endpoint = self.stack.project.endpoint
+        container = self.stack.require(f"app-{self._require_live()}")
+        pid = int(container.attrs["State"]["Pid"])
+        if endpoint.place or not endpoint.local or not _is_of(pid, str(container.id)):
+            remedy = "call it in a checkout on that host, with the docker command's own engine"
+            where = endpoint.place or endpoint.host
+            raise UsageFault("the service's processes are not on this machine", where=where, remedy=remedy)
+        return pid
+
+    def reached_from_here(self, values: Mapping[str, str]) -> dict[str, str]:
+        """In development, what is the stack's own publishes a port."""
+        return self.stack.urls_for_host(values)
 
     def victim(self, drill: str) -> str:
         """A container: of the slot that serves, or of the database."""
@@ -79,7 +91,17 @@ class DockerOperations(Target):
         return container_fault(self.stack, drill, self._victim(drill))
 
     def _victim(self, drill: str) -> Container:
+        live = self._require_live()
+        return self.stack.require(service_of(drill, live, "database" in self.stack.project.services))
+
+    def _require_live(self) -> str:
         live = self.live_slot()
         if not live:
-            raise DeployFault(f"no release serves in {self.environment_name}", remedy="deploy first")
-        return self.stack.require(service_of(drill, live, "database" in self.stack.project.services))
+            raise nothing_serves(self.environment_name)
+        return live
+
+
+def _is_of(pid: int, container: str) -> bool:
+    """Whether a process of this machine is in a container; the engine may run in another, as Docker Desktop's does."""
+    groups = Path(f"/proc/{pid}/cgroup")
+    return groups.exists() and container in groups.read_text(encoding="utf-8")

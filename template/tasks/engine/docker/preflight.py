@@ -23,7 +23,7 @@ FREE_BYTES = 512 * 1024 * 1024
 def check_stack(stack: Stack, place: Place) -> str:
     """Refuse what would fail later with MissingFault or UsageFault; gives the releases of engine and Compose."""
     compose = _check_compose(stack)
-    _check_shared_database(stack.project)
+    _check_shared(stack.project)
     _check_port(stack, place)
     _check_disk(stack, place)
     _check_password(stack, stack.project)
@@ -42,13 +42,16 @@ def _check_compose(stack: Stack) -> str:
     return compose
 
 
-def _check_shared_database(project: ComposeProject) -> None:
+def _check_shared(project: ComposeProject) -> None:
     hosts = len(project.configuration.environment.hosts)
-    if hosts > 1 and (project.own_database or project.settings.database == "sqlite"):
+    own = [(each.name, each.variable) for each in project.own]
+    if project.settings.database == "sqlite":
+        own.append(("database", "DATABASE_URL"))
+    for name, variable in own if hosts > 1 else []:
         raise UsageFault(
-            f"each of the {hosts} hosts would have a database of its own",
-            where="DATABASE_URL",
-            remedy="set it to a PostgreSQL that all hosts reach",
+            f"each of the {hosts} hosts would have a {name} of its own",
+            where=variable,
+            remedy=f"set it to a {name} server that all hosts reach",
         )
 
 
@@ -93,7 +96,7 @@ def _free_bytes_there(stack: Stack) -> int:
 
 
 def _check_password(stack: Stack, project: ComposeProject) -> None:
-    if project.settings.database != "postgres" or project.configuration[GENERATED]:
+    if not project.settings.server or project.configuration[GENERATED]:
         return
     if stack.engine.volume_exists(f"{project.name}_database"):
         local = f".env.{project.configuration.environment.name}.local"

@@ -8,8 +8,10 @@ from __future__ import annotations
 import socket
 from collections.abc import Callable
 from contextlib import suppress
+from http import HTTPStatus
 from typing import TYPE_CHECKING
 
+from ..core.waiting import wait_until
 from .engine import Engine
 
 if TYPE_CHECKING:
@@ -43,6 +45,10 @@ says that somebody else holds the lock."""
 
 SILENT_SECONDS = 30
 """After which the engine, or the way to it, counts as gone."""
+RESTART_SECONDS = 10
+"""For a container that has ended to be started again by its engine, or for an engine that is being stopped to end."""
+RESTART_PAUSE = 0.2
+"""Seconds between two tries."""
 STANDARD_OUTPUT = 1
 
 
@@ -59,7 +65,7 @@ class Relay:
         self._way: socket.socket | None = None
 
     def ask(self, host: str, port: int, question: str, token: str = ANYBODY) -> str | None:
-        """What the port answers until it hangs up; None where it does not.
+        """What the port answers until it hangs up; None where it does not, or the container does not come back.
 
         A question may reach it twice where the container is restarted in between. With `token`, FencedFault where the
         fence has another one.
@@ -72,15 +78,19 @@ class Relay:
         return self._say(f"{token} {CLAIM} - -\n") is not None
 
     def _say(self, line: str) -> str | None:
-        for _ in ("as it is", "started anew"):
+        heard: list[str | None] = []
+
+        def say() -> bool:
             with suppress(ConnectionError):
-                return self._answer(line.encode())
-        return None
+                heard.append(self._answer(line.encode()))
+            return bool(heard)
+
+        return heard[0] if wait_until(say, RESTART_SECONDS, RESTART_PAUSE) else None
 
     def _answer(self, line: bytes) -> str | None:
         from requests.exceptions import ReadTimeout
 
-        way = self._way = self._way or self._engine.talk_to(self._place(), ["bash", "-c", PASS_ON])
+        way = self._way = self._way or self._opened()
         answer = b""
         try:
             way.settimeout(SILENT_SECONDS)
@@ -98,6 +108,16 @@ class Relay:
             raise FencedFault
         text, ended, _ = answer.decode(errors="replace").partition("\1")
         return text if ended else None
+
+    def _opened(self) -> socket.socket:
+        from docker.errors import APIError
+
+        try:
+            return self._engine.talk_to(self._place(), ["bash", "-c", PASS_ON])
+        except APIError as refused:
+            if refused.status_code == HTTPStatus.CONFLICT:
+                raise ConnectionRefusedError("the container does not run, or is about to") from refused
+            raise
 
 
 def _frame(way: socket.socket) -> bytes:

@@ -52,10 +52,19 @@ def send_through(registry: str, source: Engine, tag: str, destination: Engine, p
         raise DeployFault(f"the image cannot be tagged {repository}:{version}")
     pushed = source.client.api.push(repository, version, stream=True, decode=True)
     size = _followed(pushed, "pushed", registry, progress)
-    _followed(destination.client.api.pull(repository, version, stream=True, decode=True), "pulled", registry, progress)
+    _pull(registry, repository, version, destination, progress)
     there = destination.client.images.get(f"{repository}:{version}")
     there.tag(tag)
     return str(there.id), size
+
+
+def pull(registry: str, repository: str, digest: str, destination: Engine, progress: Progress) -> tuple[str, int]:
+    """Have an engine pull an image by its digest: its id there, and the bytes that travelled.
+
+    Raises MissingFault where the registry refuses or cannot be reached.
+    """
+    size = _pull(registry, repository, digest, destination, progress)
+    return str(destination.client.images.get(f"{repository}@{digest}").id), size
 
 
 def shared_layers(wanted: Sequence[str], others: Iterable[Sequence[str]]) -> int:
@@ -121,6 +130,11 @@ def _load(destination: Engine, chunks: Iterator[bytes]) -> None:
                 raise DeployFault("the image cannot be loaded", details=[str(line["error"])])
     except (APIError, ImageLoadError) as error:
         raise DeployFault("the image cannot be loaded", details=[str(error)]) from error
+
+
+def _pull(registry: str, repository: str, version: str, destination: Engine, progress: Progress) -> int:
+    lines = destination.client.api.pull(repository, version, stream=True, decode=True)
+    return _followed(lines, "pulled", registry, progress)
 
 
 def _followed(lines: Iterable[dict[str, Any]], what: str, registry: str, progress: Progress) -> int:

@@ -2,37 +2,40 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..config.configuration import GENERATED
+from ..config.settings import BackingService
 from ..core.errors import BuildFault, DeployFault, Fault, MissingFault
 from ..core.runner import Outcome, Runner
+from ..core.waiting import wait_until
 from ..deploy.lock import LOOK, Lease
 from ..edge.runtime_api import RUNTIME_API
-from .compose import DATABASE_PORT, DATABASE_SECRETS, OVERRIDE_FILE, ComposeProject
+from .compose import DATABASE_SECRETS, OVERRIDE_FILE, ComposeProject
 from .engine import Engine
 from .fence import Fence
 from .health import HealthWatch
 from .kept_releases import KeptReleases, put_secrets
 from .lock import engine_lock
-from .relay import FencedFault, Relay
+from .relay import RESTART_PAUSE, RESTART_SECONDS, FencedFault, Relay
 
 if TYPE_CHECKING:
     from docker.models.containers import Container
 
 SERVICE_PORT = 8080
 READY = ("HTTP/1.0 200", "HTTP/1.1 200")
-STOP_SECONDS = 60
-"""For a container to stop: as long as the longest stop_grace_period in the compose file, that of the database."""
+STOP_SECONDS = 10
+"""For a container to stop that has no stop_grace_period: what `docker stop` gives it."""
 CLEAR_LINE = b"\x1b[2K"
 RENEW_EDGE = "deploy --edge makes the front door anew, which breaks connections for a moment"
 
 
 class Stack:
-    """A compose project and the engine that it runs on. Making it connects to the engine."""
+    """A compose project and the engine that it runs on."""
 
     def __init__(self, runner: Runner, project: ComposeProject) -> None:
         self.runner = runner
@@ -78,13 +81,13 @@ class Stack:
 
     def ask_edge(self, line: str) -> str:
         """What the front door's runtime API answers to a line."""
-        return self._answered(self._relay.ask(*RUNTIME_API, f"{line}\n"))
+        return self._answered(lambda: self._relay.ask(*RUNTIME_API, f"{line}\n"))
 
     def tell_edge(self, line: str) -> str:
         """What the front door's runtime API answers to a line that changes something; LockedFault without the lock."""
         for _ in ("as it is", "claimed anew"):
             with suppress(FencedFault):
-                return self._answered(self._relay.ask(*RUNTIME_API, f"{line}\n", self.fence.token))
+                return self._answered(lambda: self._relay.ask(*RUNTIME_API, f"{line}\n", self.fence.token))
             self._claim_edge()
         raise DeployFault("the front door heeds somebody else", where=self.name, remedy=LOOK)
 
@@ -93,10 +96,19 @@ class Stack:
         self.fence.require()
         self._relay.claim(self.fence.token)
 
-    def _answered(self, answer: str | None) -> str:
-        if answer is None:
+    def _answered(self, ask: Callable[[], str | None]) -> str:
+        """What the front door answers, while it starts or ends after a little."""
+        answers: list[str] = []
+
+        def answered() -> bool:
+            answer = ask()
+            if answer is not None:
+                answers.append(answer)
+            return bool(answers)
+
+        if not wait_until(answered, RESTART_SECONDS, RESTART_PAUSE):
             raise DeployFault("the front door does not answer", where=self.name, remedy=RENEW_EDGE)
-        return answer
+        return answers[0]
 
     def ask_slot(self, slot: str, path: str, relay: Relay | None = None) -> str | None:
         """The whole answer of a slot to a GET past the front door; None where it does not answer."""
@@ -175,7 +187,7 @@ class Stack:
         for container in [] if self.runner.dry else containers:
             with self.fence.claimed(container) as claim:
                 if container.status in ("running", "restarting"):
-                    claim.stop(STOP_SECONDS)
+                    claim.stop(container.attrs["Config"].get("StopTimeout") or STOP_SECONDS)
                 claim.remove(volumes)
 
     def compose(self, *arguments: str, slot_file: Path | None = None, timeout: float | None = None) -> Outcome:
@@ -204,15 +216,20 @@ class Stack:
         if not self.runner.dry:
             self.project.write_stack()
 
-    def database_url_for_host(self, url: str) -> str:
-        """Bring the database up, and give `url` as it is reached from this machine."""
-        self.bring_up("database")
-        ports = self.require("database").attrs["NetworkSettings"]["Ports"]
-        bindings = ports.get(f"{DATABASE_PORT}/tcp") or [{}]
-        published = bindings[0].get("HostPort")
+    def urls_for_host(self, values: Mapping[str, str]) -> dict[str, str]:
+        """Bring the stack's own database and cache up, and give their URLs as they are reached from this machine."""
+        own = self.project.own
+        if own:
+            self.bring_up(*(each.name for each in own))
+        return {each.variable: self._url_for_host(each, values[each.variable]) for each in own}
+
+    def _url_for_host(self, backing: BackingService, url: str) -> str:
+        ports = self.require(backing.name).attrs["NetworkSettings"]["Ports"]
+        published = (ports.get(f"{backing.port}/tcp") or [{}])[0].get("HostPort")
         if not published:
-            raise DeployFault("the database publishes no port", remedy="set development: true in invoke.yaml")
-        return url.replace(f"database:{DATABASE_PORT}", f"127.0.0.1:{published}")
+            raise DeployFault(f"the {backing.name} publishes no port", remedy="set development: true in invoke.yaml")
+        place = f"127.0.0.1:{published}"
+        return re.sub(rf"(?<=[/@]){backing.name}(:{backing.port})?(?=[/?]|$)", place, url, count=1)
 
 
 def compose_fault(what: str, done: Outcome) -> Fault:
@@ -226,6 +243,6 @@ def compose_fault(what: str, done: Outcome) -> Fault:
             remedy=f"set another EDGE_PORT, or another port in {OVERRIDE_FILE}",
         )
     if "pull access denied" in words or "failed to resolve" in words or "no such host" in words:
-        remedy = "check the way to the registry, or set EDGE_IMAGE or POSTGRES_IMAGE to an image that can be had"
+        remedy = "check the way to the registry, or set the _IMAGE of what cannot be had to what can, as EDGE_IMAGE"
         return MissingFault(f"{what}: an image is not here and cannot be pulled", details=details, remedy=remedy)
     return DeployFault(what, details=details)

@@ -14,7 +14,7 @@ from ..core.runner import Runner
 from ..core.slots import SLOTS
 from ..deploy.lock import Lease
 from ..deploy.releases import Release, ReleaseStore, good
-from ..deploy.target import SlotState, migration_fault
+from ..deploy.target import SlotState, live_of, migration_fault
 from ..edge.definition import EDGE
 from ..edge.runtime_api import Edge
 from .compose import ComposeProject
@@ -28,7 +28,7 @@ from .own_services import bring_up_own_services, left_behind
 from .place import Place
 from .preflight import check_stack
 from .releases import DockerReleases
-from .slots import Slot, live_of, slot_state
+from .slots import Slot, slot_state
 from .stack import Stack
 
 STOP_SECONDS = 40
@@ -40,10 +40,7 @@ ADMIT_SECONDS = 10
 
 @telling_faults
 class DockerTarget(DockerOperations):
-    """One environment on one engine; `builder` is where its images are built, by default there.
-
-    Making it connects to the engine.
-    """
+    """One environment on one engine; `builder` is where its images are built, by default there."""
 
     name = "docker"
 
@@ -84,6 +81,14 @@ class DockerTarget(DockerOperations):
     def build_ahead(self, info: BuildInfo) -> AbstractContextManager[None]:
         """Start the compiler."""
         return self._images.ahead(info)
+
+    def take(self, info: BuildInfo, source: str) -> BuildInfo:
+        """Have the engine pull what `source` has published."""
+        return self._images.take(info, source)
+
+    def publish(self, info: BuildInfo) -> str:
+        """Push the image under its commit."""
+        return self._images.publish(info)
 
     def build(self, info: BuildInfo) -> str:
         """Build the binary where Go is here."""
@@ -206,11 +211,13 @@ class DockerTarget(DockerOperations):
         """The engine starts again only what serves: after a power cut nothing else may answer."""
         self.runner.act(f"let app-{slot} come back with the engine", lambda: self._settle(slot, former))
 
-    def serves(self, slot: str) -> bool:
-        """Whether the slot's container has not crashed since its start, and the edge finds it healthy."""
+    def ailment(self, slot: str) -> list[str]:
+        """The slot's container has crashed since its start, or the edge does not find it healthy."""
         container = self.stack.require(f"app-{slot}")
-        steady = container.status == "running" and not container.attrs["RestartCount"]
-        return steady and self._edge().traffic()[slot].serving
+        if container.status != "running" or container.attrs["RestartCount"]:
+            fault = fault_of(container, "has ended since its start")
+            return [fault.what, *fault.details]
+        return [] if self._edge().traffic()[slot].serving else [f"app-{slot} is not healthy any more"]
 
     def drain(self, slot: str, timeout: float) -> str:
         """Wait until the edge counts no request in flight on the slot."""
@@ -220,8 +227,7 @@ class DockerTarget(DockerOperations):
     def retire(self, slot: str) -> None:
         """Stop the slot's container and keep it for a rollback."""
         self.runner.act(f"stop app-{slot}", lambda: self._slot(slot).retire(STOP_SECONDS))
-        # Stopped, it is out by its health: after a start by hand the edge shall find it again.
-        self.runner.act(f"let the edge look at app-{slot}", lambda: self._edge().admit(slot))
+        self.runner.act(f"let the edge look at app-{slot}", lambda: self._edge().dismiss(slot))
 
     def withdraw(self, slot: str, former: str) -> None:
         """Give the former slot its traffic back, and stop the new one."""
@@ -230,6 +236,7 @@ class DockerTarget(DockerOperations):
         if self.stack.running("edge"):
             edge = self._edge()
             if former:
+                self._found(former)
                 edge.switch(former, slot)
                 edge.wait_serving(former, ADMIT_SECONDS)
                 self._slot(former).come_back(True)
@@ -254,12 +261,17 @@ class DockerTarget(DockerOperations):
         return self.project.write_slot(slot, release.id, self.stack.kept.volume(release.id), document)
 
     def _admit(self, slot: str, former: str) -> None:
+        if not self._found(slot):
+            raise fault_of(self.stack.require(f"app-{slot}"), "is not found healthy by the edge")
+        self._edge().switch(slot, former if former != slot else "")
+
+    def _found(self, slot: str) -> bool:
+        """Whether the edge finds the slot healthy where its container is now: until then it gets no traffic."""
         edge = self._edge()
-        if not edge.traffic()[slot].serving:
-            edge.drain(slot)
-            if not edge.wait_found(slot, self._slot(slot).addresses, ADMIT_SECONDS):
-                raise fault_of(self.stack.require(f"app-{slot}"), "is not found healthy by the edge")
-        edge.switch(slot, former if former != slot else "")
+        if edge.traffic()[slot].serving:
+            return True
+        edge.drain(slot)
+        return edge.wait_found(slot, self._slot(slot).addresses, ADMIT_SECONDS)
 
     def _settle(self, slot: str, former: str) -> None:
         self._slot(slot).come_back(True)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from ..core.errors import DeployFault
 from .engine import PROJECT_LABEL, SERVICE_LABEL
 from .errors import refusal
+from .images import images_of, without
 from .stack import Stack
 
 if TYPE_CHECKING:
@@ -51,8 +52,10 @@ def _remove_all(stack: Stack, volumes: bool) -> None:
 
 
 def _remove_data(stack: Stack) -> None:
-    own, by_compose = (stack.engine.images(each) for each in (stack.project.labels(), {PROJECT_LABEL: stack.name}))
-    images = {name for names in (own | by_compose).values() for name in names}
+    environment = stack.project.configuration.environment
+    own = without(images_of(stack, stack.engine), stack.project.settings.service, environment.name, (), ())
+    by_compose = stack.engine.images({PROJECT_LABEL: stack.name})
+    images = {*own, *(name for names in by_compose.values() for name in names)}
     volumes = [*stack.kept.others(()), *stack.engine.volumes(stack.name)]
     _give_up(stack, volumes, stack.engine.client.api.remove_volume)
     stack.engine.remove_images(images)

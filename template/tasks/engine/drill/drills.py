@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 
 from ..config.settings import Environment, Settings
 from ..core.console import Console
 from ..core.errors import DeployFault, UsageFault
-from ..core.interruption import terminated_like_interrupted
 from ..core.paths import ROOT
 from ..core.waiting import let_pass
 from ..deploy.target import Target
@@ -85,9 +84,25 @@ def run(target: Target, settings: Settings, wanted: Wanted, console: Console, le
     `level` is the LOG_LEVEL that is set. SIGTERM ends a drill as Ctrl-C does, with the fault taken back.
     """
     victim = target.victim(wanted.name)
-    load = Load(target.probe_url, wanted.connections)
     fault = _redeploying(target, level) if wanted.name == "redeploy" else target.fault(wanted.name)
-    with terminated_like_interrupted(), fault as inject, load.running():
+    with target.front_door() as url:
+        load = Load(url, wanted.connections)
+        _drill(target, load, fault, wanted, victim, console)
+        with console.step("orders"):
+            missing = None if settings.database == "none" else len(load.missing())
+    return judge(wanted, load, missing, (settings.service, target.environment_name, victim))
+
+
+def _drill(
+    target: Target,
+    load: Load,
+    fault: AbstractContextManager[Callable[[float], None]],
+    wanted: Wanted,
+    victim: str,
+    console: Console,
+) -> None:
+    """Inject the fault under load, and watch until answers are steady or the RTO is over."""
+    with fault as inject, load.running():
         _require_orders(load)
         until = time.monotonic() + wanted.seconds
         with console.step("load") as step:
@@ -98,9 +113,6 @@ def run(target: Target, settings: Settings, wanted: Wanted, console: Console, le
             inject(wanted.seconds * SHARE)
         with console.step("recover"):
             _watch(load, until, wanted.rto_seconds)
-    with console.step("orders"):
-        missing = None if settings.database == "none" else len(load.missing())
-    return judge(wanted, load, missing, (settings.service, target.environment_name, victim))
 
 
 def judge(wanted: Wanted, load: Load, missing: int | None, names: tuple[str, str, str]) -> Report:

@@ -49,12 +49,13 @@ class Client:
     def __init__(self, url: str) -> None:
         host = urlsplit(url)
         self._connection = http.client.HTTPConnection(host.hostname or "", host.port, timeout=PATIENCE)
+        self._base = host.path
 
     def ask(self, method: str, path: str) -> tuple[int, str]:
         """The status and the order's id that the answer names, if any; status 0 where there is no answer."""
         headers = {"Content-Type": "application/json", "Idempotency-Key": str(uuid.uuid4())}
         try:
-            self._connection.request(method, path, DRAFT if method == "POST" else None, headers)
+            self._connection.request(method, self._base + path, DRAFT if method == "POST" else None, headers)
             answer = self._connection.getresponse()
             body = answer.read()
             return answer.status, str(json.loads(body)["id"]) if answer.status == 201 else ""

@@ -48,12 +48,12 @@ class Edge:
         """Give the slot no traffic, whatever its health says."""
         self._command(f"set server app/{slot} state maint")
 
-    def admit(self, slot: str) -> None:
-        """Let the slot take part as soon as the edge finds it by name and its own probe finds it healthy.
+    def dismiss(self, slot: str) -> None:
+        """Let a slot that has ended take part as soon as a probe finds it: after a start by hand it shall serve.
 
-        The address is left to the edge's look-ups: one that is set by hand is undone by a look-up that was under way.
+        Until the next probe the edge would take it for healthy, and requests would wait for an address that nobody has.
         """
-        self._command(f"set server app/{slot} state ready")
+        self._command(f"set server app/{slot} health down; set server app/{slot} state ready")
 
     def switch(self, slot: str, former: str) -> None:
         """Give the slot the traffic of the former one, in one line: whoever is killed has switched, or has not."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 
@@ -14,7 +14,7 @@ from ..core.errors import DeployFault, UsageFault
 from ..core.processes import Processes
 from ..core.runner import FOR_SERVICE, Runner, clean_environment
 from ..core.slots import SLOTS
-from ..deploy.target import Target
+from ..deploy.target import Target, nothing_serves
 from .front_door import NAME as EDGE
 from .front_door import FrontDoor
 
@@ -64,9 +64,16 @@ class ProcessOperations(Target):
         """Run it with the environment of the process that serves."""
         return self.runner.stream(command, env=self.live_environment())
 
-    def database_from_here(self, url: str) -> str:
-        """It is a file, or on this machine."""
-        return url
+    def pid_here(self) -> int:
+        """The process of the slot that serves."""
+        process = self.processes.get(self.live_slot())
+        if process is None:
+            raise nothing_serves(self.environment_name)
+        return process.pid
+
+    def reached_from_here(self, values: Mapping[str, str]) -> dict[str, str]:
+        """All of it is on this machine, or elsewhere."""
+        return {}
 
     def victim(self, drill: str) -> str:
         """Nothing brings processes back, so there is nothing to drill."""

@@ -231,9 +231,9 @@ class ProcessTarget(ProcessOperations):
     def settle(self, slot: str, former: str) -> None:
         """Nothing brings processes back."""
 
-    def serves(self, slot: str) -> bool:
-        """Whether the slot's process lives and the front door sends requests to it."""
-        return self.live_slot() == slot
+    def ailment(self, slot: str) -> list[str]:
+        """The slot's process has ended, or the front door does not send requests to it."""
+        return [] if self.live_slot() == slot else [f"no process of the {slot} slot serves"]
 
     def drain(self, slot: str, timeout: float) -> str:
         """Wait until the front door counts no request in flight on the slot."""

@@ -10,7 +10,6 @@ from pathlib import Path
 
 from ..core.console import Console
 from ..core.errors import Fault, LockedFault, MissingFault
-from ..core.interruption import terminated_like_interrupted
 from .record import Checkout
 
 WAY_BACK = "./inv template.update --abort puts everything back"
@@ -23,7 +22,7 @@ def guarded(checkout: Checkout, console: Console) -> Iterator[None]:
     Raises LockedFault where another update, or another git command, is at work; MissingFault where a disk is full.
     """
     try:
-        with terminated_like_interrupted(), _alone(checkout):
+        with _alone(checkout):
             yield
     except KeyboardInterrupt:
         if checkout.under_way:

@@ -26,9 +26,13 @@ WRITTEN_ONCE = "seeded: written when the service was made; the template {}"
 @dataclass(frozen=True)
 class Versions:
     """The trees that an update knows: the template's former one, its new one with the former answers and with the
-    new ones (the same where no answer changes), and the service's own."""
+    new ones (the same where no answer changes), and the service's own.
+
+    A question that was never answered has its new answer in `kept` already, and in `unasked` its default.
+    """
 
     former: Tree
+    unasked: Tree
     kept: Tree
     newer: Tree
     service: Tree
@@ -90,10 +94,12 @@ class _Plan:
         self._merge(path, self.versions.former.get(path), self.versions.newer.get(path))
 
     def seeded(self, path: str) -> None:
-        """Changed by new answers alone; what another version would change is named."""
+        """Changed by new answers alone, and brought by first ones; what another version would change is named."""
         former, kept = self.versions.former.get(path), self.versions.kept.get(path)
         newer, mine = self.versions.newer.get(path), self.versions.service.get(path)
-        if kept == newer:
+        if newer and path not in self.versions.unasked and not former:
+            self._merge(path, None, newer)
+        elif kept == newer:
             if former != newer and (mine or not former) and mine != newer:
                 what = "changed it" if former and newer else "has it no longer" if former else "has it since"
                 self.sides.kept[path] = WRITTEN_ONCE.format(what)

@@ -42,9 +42,10 @@ class Wanted:
 
 @dataclass(frozen=True)
 class Rendered:
-    """The folders of the template's versions: the former one, the new one with the former answers and with the new."""
+    """The folders of the versions that the template makes, as `Versions` has them."""
 
     former: Path
+    unasked: Path
     kept: Path
     newer: Path
 
@@ -138,9 +139,13 @@ class Updater:
         known = template.questions(newer)
         given = {name: value for name, value in answers.given.items() if name in known}
         given |= raised_go(given, known)
+        first = _first_answers(given, wanted.answers)
+        needed = {name: value for name, value in first.items() if "default" not in known[name]}
+        kept = template.render(newer, given | first)
         return Rendered(
             former=template.render(answers.version, answers.given),
-            kept=template.render(newer, given | _first_answers(given, wanted.answers)),
+            unasked=template.render(newer, given | needed) if first else kept,
+            kept=kept,
             newer=template.render(newer, {**given, **wanted.answers}),
         )
 
@@ -151,6 +156,7 @@ class Updater:
         service = {path: entry for path, entry in tree.items() if is_text(path)}
         versions = Versions(
             former=bench.tree(rendered.former),
+            unasked=bench.tree(rendered.unasked),
             kept=bench.tree(rendered.kept),
             newer=bench.tree(rendered.newer),
             service=service,
@@ -234,7 +240,7 @@ def raised_go(given: Mapping[str, Any], questions: Mapping[str, Mapping[str, Any
 
 
 def _first_answers(given: Mapping[str, Any], answers: Mapping[str, str]) -> dict[str, str]:
-    """Answers to questions that are new: they replace no former answer, so no file changes because of them alone."""
+    """Answers to questions that are new: they replace no former answer, so what is there does not change for them."""
     return {name: value for name, value in answers.items() if name not in given}
 
 

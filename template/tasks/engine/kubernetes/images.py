@@ -1,0 +1,82 @@
+"""The image of a release: built by the machine's Docker, pushed to the registry, known by its digest from then on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from ..build import gobuild, image
+from ..build.promotion import Registry
+from ..build.source import BuildInfo
+from ..build.toolchain import find_go, this_machine
+from ..config.configuration import Configuration
+from ..core.runner import Runner
+
+
+@dataclass
+class ImagePush:
+    """Builds and pushes the image of one deploy, or takes one that was published."""
+
+    runner: Runner
+    service: str
+    configuration: Configuration
+    _flags: tuple[str, str] = ("", "")
+    _folder: Path | None = None
+    _begun: gobuild.BegunBuild | None = None
+    _taken: str = ""
+
+    @contextmanager
+    def ahead(self, info: BuildInfo) -> Iterator[None]:
+        """Begin to build on the host, where Go is here; what is not finished meanwhile ends."""
+        if find_go() and not self.runner.dry and not self._taken:
+            self._begun = gobuild.begin(self.runner, self._plan(info))
+        try:
+            yield
+        finally:
+            if self._begun:
+                self._begun.end()
+
+    def take(self, info: BuildInfo, source: str) -> BuildInfo:
+        """Have the image that `source` has published in the place of one that is built; gives what is in it."""
+        self._taken, built = self._registry.take(info, source)
+        return built
+
+    def build(self, info: BuildInfo) -> str:
+        """Build on the host where Go is here; else the image's own build stage does it. Gives a detail line."""
+        if self._taken:
+            return image.TAKEN
+        plan = self._plan(info)
+        self._flags = (plan.ldflags, plan.gcflags)
+        if not find_go():
+            return "inside Docker, as there is no Go here"
+        gobuild.build(self.runner, plan, info, self._begun)
+        self._folder = gobuild.package_folder(self.runner, plan)
+        return str(plan.output.relative_to(self.runner.root))
+
+    def push(self, info: BuildInfo) -> str:
+        """Build the image, and push it; gives the digest that the registry knows it by."""
+        if self._taken:
+            return self._taken.rpartition("@")[2]
+        environment = self.configuration.environment
+        plan = image.plan_image(environment, info, self.configuration.stack_values(), self._flags, self._folder)
+        image.build_image(self.runner, plan, {})
+        return self._registry.push(plan.tag, f"{environment.registry}/{plan.tag}")
+
+    def name(self, digest: str) -> str:
+        """What the nodes pull."""
+        return f"{self.configuration.environment.registry}/{self.service}@{digest}"
+
+    def publish(self, info: BuildInfo) -> str:
+        """Push the image that was built under its commit, where other environments look for it."""
+        return self._registry.publish(image.image_tag(info), info)
+
+    @property
+    def _registry(self) -> Registry:
+        return Registry(self.runner, self.configuration.environment.registry, {})
+
+    def _plan(self, info: BuildInfo) -> gobuild.GoBuild:
+        environment = self.configuration.environment
+        platform = f"linux/{this_machine()[1]}"
+        return gobuild.plan_image_build(find_go(), self.runner.root, self.service, environment, info, platform)
