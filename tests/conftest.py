@@ -22,7 +22,10 @@ from .support.template_versions import Template, make_template
 DOCKER_REQUIRED = os.environ.get("REQUIRE_DOCKER") == "1"
 LONGEST = (
     "generate/test_rendered_go.py",
+    "kubernetes/test_deployers.py",
     "hosts/test_hosts.py",
+    "kubernetes/test_deploys.py",
+    "kubernetes/test_faults.py",
     "update/test_update_matrix.py",
     "engine/test_engine_faults.py",
     "faults/test_killed_deployers.py",

@@ -6,6 +6,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -18,7 +19,7 @@ from service_tasks.engine.build.gobuild import (
     plan_image_build,
     quote,
 )
-from service_tasks.engine.build.image import RUNTIMES, image_tag, plan_image
+from service_tasks.engine.build.image import RUNTIMES, image_tag, labels, plan_image
 from service_tasks.engine.build.source import BuildInfo
 from service_tasks.engine.build.toolchain import find_go, this_machine
 from service_tasks.engine.config.settings import Environment
@@ -67,6 +68,14 @@ def test_a_build_is_this_command() -> None:
         "-s -w -X main.Env=staging -X main.Version=v1.2.3 -X main.Commit=0123abc -X main.BuiltAt=2026-01-02T03:04:05Z",
         *("-o", "/service/dist/orders-staging", "./cmd/orders"),
     )
+
+
+def test_a_binary_for_several_environments_has_none_built_in() -> None:
+    shared = replace(INFO, baked=False)
+
+    assert "-X main.Env= -X main.Version=v1.2.3" in linker_flags(shared, False).replace("'", "")
+    assert labels(shared)["copier-gin.env"] == ""
+    assert (shared.document(), shared.in_binary()["env"]) == (INFO.document(), "")
 
 
 def test_a_development_build_is_for_a_debugger() -> None:

@@ -55,9 +55,9 @@ def folder(tmp_path: Path) -> Path:
     return root
 
 
-def project(folder: Path, database: str = "postgres", development: bool = False) -> ComposeProject:
+def project(folder: Path, database: str = "postgres") -> ComposeProject:
     """The compose project of staging."""
-    environment = Environment("staging", development=development)
+    environment = Environment("staging")
     settings = Settings("orders", database, {"staging": environment})
     configuration = Environments(folder, ["staging"]).configuration(environment)
     return ComposeProject(folder, folder.parent / "state" / "orders-staging", settings, configuration, Endpoint(LOCAL))
@@ -191,25 +191,6 @@ def test_a_database_elsewhere_does_not_make_the_stacks_own_the_users(folder: Pat
 
     assert project(folder).services == ["edge"]
     assert "database" in project(folder).template_services
-
-
-def test_the_database_gets_its_password_as_a_file(folder: Path) -> None:
-    stack = project(folder)
-    document = read(stack.write_stack())
-
-    database = document["services"]["database"]
-    assert database["environment"] == {"POSTGRES_PASSWORD_FILE": "/run/secrets/DATABASE_PASSWORD"}
-    assert database["volumes"] == ["secrets:/run/secrets:ro"]
-    assert set(document["volumes"]) == {"secrets"}
-
-
-def test_the_database_is_reachable_from_the_machine_in_development_alone(folder: Path) -> None:
-    published = {}
-    for development in (True, False):
-        stack = project(folder, development=development)
-        published[development] = read(stack.write_stack())["services"]["database"].get("ports", [])
-
-    assert published == {True: ["127.0.0.1::5432"], False: []}
 
 
 def test_a_command_line_names_the_project_its_files_and_no_file_of_values(folder: Path) -> None:

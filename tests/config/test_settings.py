@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from service_tasks.engine.config.settings import Environment, parse_platform, parse_seconds, read_settings
+from service_tasks.engine.config.settings import Environment, GitOps, parse_platform, parse_seconds, read_settings
 from service_tasks.engine.core.errors import UsageFault
 
 GOOD: dict[str, Any] = {
@@ -71,9 +71,9 @@ def test_a_key_without_a_value_is_missing(key: str, value: Any) -> None:
         ("service", "orders\n", "a DNS label"),
         ("service", True, "a DNS label"),
         ("service", 7, "a DNS label"),
-        ("database", "mysql", "one of postgres, sqlite, none"),
-        ("database", None, "one of postgres, sqlite, none"),
-        ("database", ["postgres"], "one of postgres, sqlite, none"),
+        ("database", "oracle", "one of postgres, mysql, sqlite, none"),
+        ("database", None, "one of postgres, mysql, sqlite, none"),
+        ("database", ["postgres"], "one of postgres, mysql, sqlite, none"),
         ("environments", ["dev"], "a mapping of names to settings"),
         ("environments", "dev", "a mapping of names to settings"),
         ("healthy_timeout", "soon", "a number of seconds"),
@@ -164,3 +164,86 @@ def test_seconds_on_the_command_line_are_held_to_the_same_rule() -> None:
     assert parse_seconds("--timeout", "1.5") == 1.5
     with pytest.raises(UsageFault, match="--timeout: 'soon' is not a number of seconds"):
         parse_seconds("--timeout", "soon")
+
+
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        ({"target": "kubernetes", "registry": "registry.example.com"}, "contexts is missing"),
+        ({"target": "kubernetes", "contexts": ["one"]}, "registry is missing"),
+        (
+            {"target": "kubernetes", "contexts": "one", "registry": "registry.example.com"},
+            "a list of kubectl's contexts",
+        ),
+        ({"target": "kubernetes", "contexts": ["one", "one"], "registry": "r.example.com"}, "different contexts"),
+        ({"target": "docker", "contexts": ["one"]}, "contexts is for kubernetes"),
+        ({"target": "docker", "gitops": {"repository": "clusters.git"}}, "gitops is for kubernetes"),
+        ({"target": "process", "hosts": ["ssh://one.example.com"]}, "hosts is for docker"),
+        ({"target": "kubernetes", "gitops": "clusters.git"}, "a mapping such as"),
+        ({"target": "kubernetes", "gitops": {"repository": "--upload-pack=x"}}, "that git can push to"),
+        (
+            {"target": "kubernetes", "gitops": {"repository": "clusters.git", "branche": "main"}},
+            'did you mean "branch"?',
+        ),
+        ({"target": "kubernetes", "gitops": {"repository": "clusters.git", "path": "../elsewhere"}}, "a folder in it"),
+        ({"target": "kubernetes", "gitops": {"repository": "clusters.git", "path": "a/../../b"}}, "a folder in it"),
+    ],
+)
+def test_what_a_target_needs_and_what_is_anothers_is_told(settings: dict[str, Any], said: str) -> None:
+    assert said in faulty_environment(**settings)
+
+
+def test_an_environment_that_is_deployed_by_commits_needs_no_cluster() -> None:
+    gitops = {"repository": "git@example.com:team/clusters.git"}
+    settings = {"target": "kubernetes", "registry": "registry.example.com", "gitops": gitops}
+
+    found = read_settings({**GOOD, "environments": {"prod": settings}}).environment("prod").gitops
+
+    assert found == GitOps("git@example.com:team/clusters.git", "main", "deploy/kubernetes/overlays/prod")
+
+
+# --- One image for all environments ---------------------------------------------------------------
+
+SHARED: dict[str, Any] = {"target": "docker", "registry": "registry.example.com/team"}
+
+
+def sharing(**environments: Any) -> dict[str, Any]:
+    """Settings whose environments share an image."""
+    return {**GOOD, "bake_env": False, "environments": environments}
+
+
+def test_the_first_environment_that_is_not_for_development_publishes_and_the_others_take() -> None:
+    settings = read_settings(sharing(dev=GOOD["environments"]["dev"], staging=SHARED, early=SHARED, prod=SHARED))
+    environments = settings.environments.values()
+
+    assert [settings.bakes(each) for each in environments] == [True, False, False, False]
+    assert [settings.publishes(each) for each in environments] == [False, True, False, False]
+    assert [settings.takes_from(each) for each in environments] == ["", "", "staging", "staging"]
+
+
+def test_every_environment_builds_its_own_image_where_nothing_else_is_said() -> None:
+    settings = read_settings(GOOD)
+
+    assert {settings.bakes(each) for each in settings.environments.values()} == {True}
+    assert {settings.takes_from(each) for each in settings.environments.values()} == {""}
+    assert not any(settings.publishes(each) for each in settings.environments.values())
+
+
+@pytest.mark.parametrize(
+    ("prod", "expected"),
+    [
+        ({"target": "docker"}, "environments.prod.registry is missing"),
+        ({"target": "process"}, "environments.prod.target is process, which runs no image"),
+        ({**SHARED, "registry": "other.example.com"}, 'registry is "other.example.com", and that of staging is'),
+        ({**SHARED, "platform": "linux/arm64"}, 'platform is "linux/arm64", and that of staging is ""'),
+    ],
+)
+def test_what_one_image_cannot_be_for_is_refused(prod: dict[str, Any], expected: str) -> None:
+    message = faulty(**sharing(staging=SHARED, prod=prod))
+
+    assert expected in message
+    assert "bake_env: false has staging publish the image" in message
+
+
+def test_whether_the_environment_is_built_in_is_true_or_false() -> None:
+    assert "bake_env: 'no' is not true or false" in faulty(bake_env="no")

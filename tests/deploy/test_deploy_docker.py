@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from maintain.rendering import write_local_values
+
 from ..support.service import (
     HANG,
     Service,
@@ -96,8 +98,7 @@ def test_a_second_environment_runs_beside_the_first(service: Service, base_image
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    lines = [f"{name}={value}" for name, value in {**base_images, "EDGE_PORT": str(port)}.items()]
-    (service.folder / ".env.dev.local").write_text("\n".join(lines) + "\n")
+    write_local_values(service.folder, {**base_images, "EDGE_PORT": str(port)}, ("dev",))
 
     with same_release_serves(service):
         done = service.invoke("deploy", "--env=dev")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Callable
 
 import pytest
@@ -30,6 +31,8 @@ services:
     image: {image}
     command: [sleep, "1000"]
     profiles: [by-hand]
+    # It heeds no signal, as it is the first process of its container.
+    stop_grace_period: 1s
 """
 
 
@@ -45,6 +48,13 @@ def override(service: Service, images: dict[str, str], seconds: int = 1000, heal
     """Write the override. The front door's image is here in any case."""
     text = OVERRIDE.format(image=images.get("EDGE_IMAGE", "haproxy:3.2"), seconds=seconds)
     (service.folder / "docker-compose.override.yml").write_text(text.replace('[CMD, "true"]', f'[CMD, "{health}"]'))
+
+
+def start_by_hand(service: Service, name: str) -> None:
+    """Start a service of a profile, as a user does."""
+    project = ["--project-name", f"{service.folder.name}-staging", "--project-directory", str(service.folder)]
+    started = docker("compose", *project, "--profile", "by-hand", "up", "--detach", "--no-deps", name)
+    assert started.returncode == 0, started.stderr
 
 
 def container(service: Service, name: str) -> dict[str, str]:
@@ -148,13 +158,27 @@ def test_a_service_behind_a_profile_that_was_started_by_hand_stays(
     service: Service, base_images: dict[str, str]
 ) -> None:
     override(service, base_images)
-    project = ["--project-name", f"{service.folder.name}-staging", "--project-directory", str(service.folder)]
-    started = docker("compose", *project, "--profile", "by-hand", "up", "--detach", "--no-deps", "report")
-    assert started.returncode == 0, started.stderr
+    start_by_hand(service, "report")
 
     service.deploy()
 
     assert container(service, "report")["state"] == "running"
+
+
+def test_one_that_heeds_no_signal_has_the_time_that_its_definition_gives_it(
+    service: Service, base_images: dict[str, str]
+) -> None:
+    override(service, base_images)
+    start_by_hand(service, "report")
+    stubborn = container(service, "report")["id"]
+
+    assert service.invoke("down", "--env=staging").returncode == 0
+
+    asked = ["events", "--since=10m", f"--until={time.time():.0f}", f"--filter=container={stubborn}"]
+    said = docker(*asked, "--filter=event=kill", "--format={{json .}}").stdout
+    asked_to_end, killed = (json.loads(line) for line in said.splitlines())
+    assert killed["Actor"]["Attributes"]["signal"] == "9"
+    assert (killed["timeNano"] - asked_to_end["timeNano"]) / 1e9 < 5
 
 
 @pytest.mark.parametrize("name", ["docker-compose.override.yaml", "compose.override.yml", "compose.override.yaml"])

@@ -98,7 +98,7 @@ def test_a_switch_is_these_commands_in_this_order() -> None:
     edge = api.edge()
 
     edge.hold("green")
-    edge.admit("green")
+    edge.switch("green", "")
     edge.wait_serving("green", timeout=5)
     edge.drain("blue")
     left = edge.wait_drained("blue", timeout=5)
@@ -114,12 +114,12 @@ def test_a_switch_is_these_commands_in_this_order() -> None:
     assert api.asked[2:4] == [statistics_line, statistics_line], "it waits until the edge itself finds the slot healthy"
 
 
-def test_a_slot_that_was_drained_is_let_in_again() -> None:
+def test_a_slot_that_has_ended_takes_part_again_once_a_probe_finds_it() -> None:
     api = Api()
 
-    api.edge().admit("blue")
+    api.edge().dismiss("blue")
 
-    assert api.asked == ["set server app/blue state ready"]
+    assert api.asked == ["set server app/blue health down; set server app/blue state ready"]
 
 
 def test_waiting_ends_when_the_last_request_is_answered() -> None:
@@ -150,7 +150,7 @@ def test_a_refused_command_is_a_failed_deploy_with_the_command_and_the_answer(an
 
 
 def test_a_command_is_answered_with_an_empty_line() -> None:
-    Api(to_commands="\n").edge().admit("blue")
+    Api(to_commands="\n").edge().drain("blue")
 
 
 def test_the_addresses_of_both_slots_are_read_where_they_have_one() -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import csv
 import http.client
+import io
 import json
 import subprocess
 from collections.abc import Callable
@@ -68,6 +70,24 @@ def test_switches_under_load_lose_no_request_and_no_order(
     assert report.total.lost == 0
     assert report.created
     assert set(report.created) - ORDERS[target](service) == set()
+
+
+@pytest.mark.docker
+def test_switches_send_no_request_to_a_release_that_has_ended(on_docker: Service, load_client: Path) -> None:
+    """It would not be lost, but wait for an address that nobody has until another slot is tried."""
+    before = connections_that_failed(on_docker)
+    switch_under_load(on_docker, load_client)
+
+    assert connections_that_failed(on_docker) == before
+
+
+def connections_that_failed(service: Service) -> int:
+    """How often the front door could not connect to a slot, as it counts itself."""
+    ask = "exec 3<>/dev/tcp/127.0.0.1/9999; echo 'show stat app 4 -1' >&3; cat <&3"
+    said = docker("exec", f"{service.folder.name}-staging-edge-1", "bash", "-c", ask).stdout
+    rows = list(csv.DictReader(io.StringIO(said.removeprefix("# "))))
+    assert {row["svname"] for row in rows} >= {"blue", "green"}
+    return sum(int(row[count] or 0) for row in rows for count in ("econ", "wretr", "wredis"))
 
 
 @on_both

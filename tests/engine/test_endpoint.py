@@ -188,7 +188,7 @@ def test_an_engine_behind_tls_is_deployed_to(service: Service, certificates: Pat
 def test_a_certificate_of_another_authority_is_not_accepted(certificates: Path, tmp_path: Path) -> None:
     other = make_certificates(tmp_path / "other")
     with behind_tls(certificates) as host, pytest.raises(MissingFault, match="no Docker engine answers"):
-        Engine(Endpoint(host, Certificates(other)))
+        Engine(Endpoint(host, Certificates(other))).connected()
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can become somebody else")
@@ -202,7 +202,7 @@ def test_a_user_who_may_not_use_the_socket_is_told_the_group(tmp_path: Path) -> 
         "from service_tasks.engine.docker.engine import Engine\n"
         "import docker\n"
         f"os.chmod({str(tmp_path)!r}, 0o755); os.setgid(65534); os.setuid(65534)\n"
-        "try: Engine(Endpoint('unix://' + sys.argv[1]))\n"
+        "try: Engine(Endpoint('unix://' + sys.argv[1])).connected()\n"
         "except Exception as fault: print(fault)\n"
     )
     for folder in (tmp_path, *tmp_path.parents):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -10,7 +11,7 @@ import pytest
 
 from ..support.gates import Gate, gate
 from ..support.service import Service, docker
-from ..support.strikes import lost, next_level, served_levels, slot_states, under_load, until, with_levels
+from ..support.strikes import idle_slot, lost, next_level, served_levels, slot_states, under_load, until, with_levels
 
 pytestmark = [pytest.mark.docker, pytest.mark.slow]
 
@@ -122,7 +123,7 @@ def test_a_deploy_that_wakes_before_a_command_takes_nothing_from_what_serves(
 def test_a_deploy_that_wakes_before_it_tells_the_front_door_something_is_not_heeded(
     service: Service, state: str
 ) -> None:
-    idle = next(slot["slot"] for slot in service.status()["slots"] if slot["traffic"] != "UP")
+    idle = idle_slot(service)
     words = ("deploy", f"--set=LOG_LEVEL={next_level(service)}")
 
     assert deployed_meanwhile(service, f"edge set server app/{idle} state {state}", 1, *words) == 6
@@ -165,9 +166,16 @@ def test_before_every_single_command_it_may_stand_still(service: Service, words:
         return [f"--set=LOG_LEVEL={next_level(service)}"] if words == ("deploy",) else []
 
     for _ in range(FULL_ROUNDS):
+        idle = idle_slot(service)
         commands = commands_of(service, *words, *options())
         for number, command in enumerate(commands[1:-1], start=1):
             service.deploy(f"--set=LOG_LEVEL={next_level(service)}")
             turn = commands[: number + 1].count(command)
-            code = deployed_meanwhile(service, command, turn, *words, *options())
+            now = command if idle_slot(service) == idle else with_slots_exchanged(command)
+            code = deployed_meanwhile(service, now, turn, *words, *options())
             assert code == 6 or SERVED not in commands[number:], f"{command}, {turn}"
+
+
+def with_slots_exchanged(command: str) -> str:
+    """What a command is for the other slot: which one is idle depends on how often was switched."""
+    return re.sub("blue|green", lambda name: {"blue": "green", "green": "blue"}[name[0]], command)

@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+import os
+import secrets
+import subprocess
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
-from ..support.service import git
+from maintain.base_images import engine_answers
+
+from ..conftest import free_port
+from ..support.service import ROOT, git
 from ..support.template_versions import commit, plain_copy
 
 
@@ -23,3 +31,40 @@ def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def untracked_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The template in a plain folder: Copier reads it in place, which is quick."""
     return plain_copy(tmp_path_factory.mktemp("untracked"))
+
+
+@pytest.fixture(scope="module")
+def postgres(request: pytest.FixtureRequest) -> Iterator[str]:
+    """The URL of a PostgreSQL of this module's own."""
+    with engine(request, "postgres") as port:
+        yield f"postgres://dev:dev-only-password@127.0.0.1:{port}/dev"
+
+
+@pytest.fixture(scope="module")
+def mysql(request: pytest.FixtureRequest) -> Iterator[str]:
+    """The URL of a MySQL of this module's own."""
+    with engine(request, "mysql") as port:
+        yield f"mysql://root:dev-only-password@127.0.0.1:{port}/dev"
+
+
+@pytest.fixture(scope="module")
+def redis(request: pytest.FixtureRequest) -> Iterator[str]:
+    """The URL of a Redis of this module's own."""
+    with engine(request, "redis") as port:
+        yield f"redis://127.0.0.1:{port}"
+
+
+@contextmanager
+def engine(request: pytest.FixtureRequest, name: str) -> Iterator[int]:
+    """Run one of the engines in the docker-compose.yml at the root; gives its port on the loopback."""
+    images: Mapping[str, str] = request.getfixturevalue("base_images") if engine_answers() else {}
+    port = free_port()
+    env = {**os.environ, **images, f"{name.upper()}_PORT": str(port)}
+    compose = ["docker", "compose", "--project-name", f"copier-gin-{secrets.token_hex(3)}"]
+    try:
+        up = [*compose, "up", "--detach", "--wait", "--quiet-pull", name]
+        done = subprocess.run(up, cwd=ROOT, env=env, capture_output=True, text=True, check=False, timeout=300)
+        assert done.returncode == 0, done.stderr
+        yield port
+    finally:
+        subprocess.run([*compose, "down", "--volumes"], cwd=ROOT, env=env, capture_output=True, check=False, timeout=60)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 from collections.abc import Callable
 from pathlib import Path
+from textwrap import indent
 from typing import Any
 
 import pytest
@@ -19,6 +20,9 @@ BLOCKS = {question: block for block in read_blocks(ROOT) for question in block.q
 CHOICES = read_choices(ROOT)
 FULL = {name: min(CHOICES[name], key=lambda answer: len(block.paths({name: answer}))) for name, block in BLOCKS.items()}
 """To each question with files, the answer that brings most."""
+
+REFUSED: dict[str, dict[str, Any]] = {"database": {"cache": "none"}}
+"""To a question of which some answers refuse another option: that option is off."""
 
 Entries = dict[str, bytes | None]
 
@@ -86,7 +90,8 @@ def test_every_path_is_that_in_a_service_and_every_block_names_paths_of_one_ques
     assert faults(ROOT) == []
 
 
-CI_BLOCK = "{% if ci != 'github' %}\n    /.github\n"
+CI_BLOCK = indent(BLOCKS["ci"].text, "    ")
+"""A block as copier.yml has it."""
 WRONG = {
     "a condition in a name": (
         move("inv", "{% if ci == 'github' %}inv{% endif %}"),
@@ -114,11 +119,17 @@ WRONG = {
     ),
     "two questions": (
         edit("copier.yml", CI_BLOCK, CI_BLOCK.replace("ci !=", "database == 'none' and ci !=")),
-        "the blocks are about license, database, ci and database: not one for a question, or not in their order",
+        (
+            "the blocks are about license, database, cache, kubernetes, ci and database: not one for a question, "
+            "or not in their order"
+        ),
     ),
     "two blocks": (
         edit("copier.yml", CI_BLOCK, CI_BLOCK.replace("ci", "license")),
-        "the blocks are about license, database, license: not one for a question, or not in their order",
+        (
+            "the blocks are about license, database, cache, kubernetes, license: not one for a question, "
+            "or not in their order"
+        ),
     ),
     "a new question without a default": (
         edit("copier.yml", CI_BLOCK, CI_BLOCK.replace("ci", "runtime")),
@@ -142,11 +153,12 @@ def test_what_is_wrong_is_found(name: str, own_template: Path) -> None:
 # --- What is rendered -----------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("question", CHOICES)
 def test_the_paths_that_depend_on_a_question_are_those_of_its_block(
     services: Callable[..., Entries], question: str
 ) -> None:
-    trees = [services(**{question: answer}) for answer in CHOICES[question]]
+    trees = [services(**REFUSED.get(question, {}), **{question: answer}) for answer in CHOICES[question]]
     named = [path for _, path in BLOCKS[question].conditions()] if question in BLOCKS else []
 
     found = conditional(trees)
@@ -161,9 +173,10 @@ def test_a_service_is_as_if_no_other_answer_had_ever_been(
 ) -> None:
     answer_for_good(own_template, question, answer)
 
-    alone = render(own_template, tmp_path / "service", {question: answer})
+    answers = {**REFUSED.get(question, {}), question: answer}
+    alone = render(own_template, tmp_path / "service", answers)
 
-    with_others = services(**{question: answer})
+    with_others = services(**answers)
     assert sorted(alone) == sorted(with_others)
     assert [path for path in alone if alone[path] != with_others[path]] == []
 

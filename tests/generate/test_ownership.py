@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -17,10 +18,11 @@ from ..support.service import ROOT, git
 from ..support.template_versions import DROPPED, RENAMED, Template
 
 OWNERSHIP = read_ownership(ROOT / "template")
-ANSWERS = [
-    {"database": "postgres", "license": "mit"},
-    {"database": "sqlite", "license": "apache-2.0"},
-    {"database": "none", "license": "none"},
+ANSWERS: list[dict[str, Any]] = [
+    {"database": "postgres", "license": "mit", "kubernetes": True},
+    {"database": "mysql", "license": "mit", "kubernetes": True},
+    {"database": "sqlite", "license": "apache-2.0", "ci": "gitlab"},
+    {"database": "none", "license": "none", "ci": "forgejo"},
 ]
 HEADER = re.compile(r"^(?:#|//) (Managed|Seeded): ", re.MULTILINE)
 WITH_HEADER = (
@@ -53,8 +55,8 @@ def as_written(pattern: str) -> str:
 # --- The classes ----------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("answers", ANSWERS, ids=lambda answers: "-".join(answers.values()))
-def test_every_rendered_file_is_either_managed_or_seeded(rendered: Render, answers: dict[str, str]) -> None:
+@pytest.mark.parametrize("answers", ANSWERS, ids=lambda answers: "-".join(map(str, answers.values())))
+def test_every_rendered_file_is_either_managed_or_seeded(rendered: Render, answers: dict[str, Any]) -> None:
     names = rendered_names(rendered(**answers))
 
     assert len(names) > 100
@@ -115,8 +117,8 @@ def test_the_documentation_lists_every_pattern_under_its_owner() -> None:
         assert set(re.findall(r"`([^`]+)`", rows[kind])) == set(map(as_written, patterns)), kind
 
 
-@pytest.mark.parametrize("answers", ANSWERS, ids=lambda answers: "-".join(answers.values()))
-def test_the_readme_of_a_service_says_whose_its_files_are(rendered: Render, answers: dict[str, str]) -> None:
+@pytest.mark.parametrize("answers", ANSWERS, ids=lambda answers: "-".join(map(str, answers.values())))
+def test_the_readme_of_a_service_says_whose_its_files_are(rendered: Render, answers: dict[str, Any]) -> None:
     folder = rendered(**answers)
     layout = (folder / "README.md").read_text().partition("## Layout")[2].partition("\n## ")[0]
     kinds = {"managed": MANAGED, "seeded": SEEDED, "yours": OWNED}

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 import yaml
+from jinja2.sandbox import SandboxedEnvironment
 
 from maintain.rendering import example_answers
 from service_tasks.engine.template.modules import requirements
@@ -26,12 +27,36 @@ def test_every_question_has_a_type_a_default_and_help_that_is_a_sentence(name: s
 
 
 @pytest.mark.parametrize("name", QUESTIONS)
-def test_an_answer_is_chosen_from_a_list_or_validated(name: str) -> None:
+def test_an_answer_is_yes_or_no_chosen_from_a_list_or_validated(name: str) -> None:
     question = QUESTIONS[name]
 
-    assert "choices" in question or "validator" in question
-    if "choices" in question:
-        assert question["default"] in question["choices"].values()
+    assert question["type"] == "bool" or "choices" in question or "validator" in question
+    for kind in QUESTIONS["kind"]["choices"].values() if "choices" in question else ():
+        assert SandboxedEnvironment().from_string(question["default"]).render(kind=kind) in question["choices"].values()
+
+
+KINDS = {
+    "minimal": {"database": "none", "kubernetes": False, "ci": "none"},
+    "standard": {"database": "postgres", "kubernetes": False, "ci": "github"},
+    "everything": {"database": "postgres", "kubernetes": True, "ci": "github"},
+}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_first_question_sets_the_defaults_of_the_others_and_no_more(
+    untracked_template: Path, tmp_path: Path, kind: str
+) -> None:
+    assert next(iter(QUESTIONS)) == "kind"
+    assert list(QUESTIONS["kind"]["choices"].values()) == ["standard", "minimal", "everything"]
+    own = {"database": "sqlite", "kubernetes": False, "ci": "github"}
+
+    alone = copy_in_process(untracked_template, tmp_path / "alone", {"kind": kind})
+    with_own = copy_in_process(untracked_template, tmp_path / "with_own", {"kind": kind, **own})
+
+    for folder, expected in ((alone, KINDS[kind]), (with_own, own)):
+        answers = yaml.safe_load((folder / ".copier-answers.yml").read_text())
+        assert {name: answers[name] for name in expected} == expected
+        assert answers["kind"] == kind
 
 
 def test_the_example_answers_are_answers_to_questions() -> None:
@@ -149,11 +174,11 @@ def test_the_path_of_any_module_that_a_service_may_need_is_refused(untracked_tem
     assert copy_in_process(untracked_template, tmp_path / "near", near).exists()
 
 
-@pytest.mark.parametrize("name", ["database", "runtime", "license", "ci"])
+@pytest.mark.parametrize("name", ["kind", "database", "runtime", "license", "ci"])
 def test_a_choice_that_does_not_exist_is_refused_with_the_choices(
     name: str, untracked_template: Path, tmp_path: Path
 ) -> None:
-    with pytest.raises(ValueError, match=f"'{name}'.*'oracle'.*'{QUESTIONS[name]['default']}'"):
+    with pytest.raises(ValueError, match=f"'{name}'.*'oracle'.*'{[*QUESTIONS[name]['choices'].values()][-1]}'"):
         copy_in_process(untracked_template, tmp_path / "service", {**example_answers(), name: "oracle"})
 
 

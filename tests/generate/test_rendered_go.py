@@ -4,33 +4,33 @@ from __future__ import annotations
 
 import json
 import os
-import secrets
 import shutil
 import struct
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable
 from datetime import datetime, timezone
 from pathlib import Path
 
 import pytest
 
-from maintain.base_images import engine_answers
-from maintain.rendering import make_repository
 from service_tasks.engine.build.gobuild import TAGS
 from service_tasks.engine.build.toolchain import STATICCHECK, require_go
 from service_tasks.engine.core.runner import Runner
 
-from ..conftest import Render, free_port
+from ..conftest import Render
 from ..support.service import ROOT, Service, git
+from .checkouts import build, checkout
+from .combinations import Answers, every, named, pairwise
 
 pytestmark = pytest.mark.slow
 
-DATABASES = ("postgres", "sqlite", "none")
 COMPILER = any(shutil.which(name) for name in ("gcc", "clang", "cc"))
 """The race detector needs one."""
 AS_BUILT = {"CGO_ENABLED": "0"}
 """What linters look at is what builds have compiled already."""
+ANYWHERE = "-trimpath"
+"""Without the folder in what is compiled, services have the packages in common that are the same in them."""
 
 
 @pytest.fixture(scope="module")
@@ -39,10 +39,10 @@ def go() -> str:
     return require_go(Runner(ROOT, False, sys.stderr))
 
 
-@pytest.fixture(scope="module", params=DATABASES)
+@pytest.fixture(scope="module", params=pairwise(), ids=named)
 def service(request: pytest.FixtureRequest, rendered: Render, tmp_path_factory: pytest.TempPathFactory) -> Service:
-    """A service for every database, in a repository with one commit."""
-    return checkout(rendered(database=request.param), tmp_path_factory.mktemp("go"))
+    """A service for every pair of answers, in a repository with one commit."""
+    return checkout(rendered(**request.param), tmp_path_factory.mktemp("go"))
 
 
 @pytest.fixture(scope="module")
@@ -51,24 +51,11 @@ def small(rendered: Render, tmp_path_factory: pytest.TempPathFactory) -> Service
     return checkout(rendered(database="none"), tmp_path_factory.mktemp("small"))
 
 
-def checkout(rendered: Path, folder: Path) -> Service:
-    """A copy to work on."""
-    shutil.copytree(rendered, folder / "orders")
-    make_repository(folder / "orders")
-    return Service(folder / "orders", folder / "state")
-
-
 def run(folder: Path, *words: str, **env: str) -> subprocess.CompletedProcess[str]:
     """Run a command in a folder and capture what it says."""
     return subprocess.run(
         words, cwd=folder, env={**os.environ, **env}, capture_output=True, text=True, check=False, timeout=900
     )
-
-
-def build(service: Service, *words: str) -> None:
-    """Build, which has to succeed."""
-    done = service.invoke("build", *words, timeout=900)
-    assert done.returncode == 0, done.stdout + done.stderr
 
 
 def start(service: Service, env: str, *words: str, **values: str) -> subprocess.CompletedProcess[str]:
@@ -82,30 +69,28 @@ def start(service: Service, env: str, *words: str, **values: str) -> subprocess.
 # --- The source -----------------------------------------------------------------------------------
 
 
-def test_it_is_formatted(service: Service, go: str) -> None:
+def require_formatted(service: Service, go: str) -> None:
+    """Fail where gofmt would change a file."""
     gofmt = str(Path(go).with_name("gofmt")) if os.sep in go else "gofmt"
-
     done = run(service.folder, gofmt, "-l", ".")
-
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
 
 
-def test_its_modules_are_tidy(service: Service, go: str) -> None:
+def require_tidy(service: Service, go: str) -> None:
+    """Fail where go.mod or go.sum have too much or too little."""
     done = run(service.folder, go, "mod", "tidy", "-diff")
-
-    assert done.returncode == 0, done.stderr
-    assert done.stdout == ""
+    assert (done.returncode, done.stdout) == (0, ""), done.stderr
 
 
-def test_vet_has_no_complaints(service: Service, go: str) -> None:
-    done = run(service.folder, go, "vet", "-tags", TAGS, "./...", **AS_BUILT)
-
+def require_vetted(service: Service, go: str) -> None:
+    """Fail where vet complains."""
+    done = run(service.folder, go, "vet", ANYWHERE, "-tags", TAGS, "./...", **AS_BUILT)
     assert done.returncode == 0, done.stderr
 
 
-def test_staticcheck_has_no_complaints(service: Service, go: str) -> None:
-    done = run(service.folder, go, "run", STATICCHECK, "-tags", TAGS, "./...", **AS_BUILT)
-
+def require_checked(service: Service, go: str) -> None:
+    """Fail where staticcheck complains."""
+    done = run(service.folder, go, "run", STATICCHECK, "-tags", TAGS, "./...", **AS_BUILT, GOFLAGS=ANYWHERE)
     assert done.returncode == 0, done.stdout + done.stderr
 
 
@@ -113,7 +98,17 @@ def run_tests(service: Service, go: str, **env: str) -> None:
     """Run its tests; all have to pass, and with these variables none may be skipped."""
     race = ["-race"] if COMPILER else []
     done = run(
-        service.folder, go, "test", *race, "-v", "-tags", TAGS, "./...", CGO_ENABLED="1" if COMPILER else "0", **env
+        service.folder,
+        go,
+        "test",
+        ANYWHERE,
+        *race,
+        "-v",
+        "-tags",
+        TAGS,
+        "./...",
+        CGO_ENABLED="1" if COMPILER else "0",
+        **env,
     )
     assert done.returncode == 0, done.stdout[-6000:] + done.stderr
     assert "--- PASS" in done.stdout
@@ -121,29 +116,31 @@ def run_tests(service: Service, go: str, **env: str) -> None:
     assert not skipped or "TEST_DATABASE_URL" not in env, skipped
 
 
+@pytest.mark.parametrize("require", [require_formatted, require_tidy, require_vetted, require_checked])
+def test_tools_of_go_have_no_complaints(service: Service, go: str, require: Callable[[Service, str], None]) -> None:
+    require(service, go)
+
+
+@pytest.mark.full
+@pytest.mark.parametrize("answers", every(), ids=named)
+def test_every_combination_is_sound(rendered: Render, tmp_path: Path, go: str, answers: Answers) -> None:
+    service = checkout(rendered(**answers), tmp_path)
+    for require in (require_formatted, require_tidy, require_vetted, require_checked, run_tests):
+        require(service, go)
+
+
 def test_its_own_tests_pass_without_anything_else(service: Service, go: str) -> None:
     run_tests(service, go)
 
 
-@pytest.fixture(scope="module")
-def postgres(request: pytest.FixtureRequest) -> Iterator[str]:
-    """The URL of a PostgreSQL of this module's own, from the docker-compose.yml at the root."""
-    images: Mapping[str, str] = request.getfixturevalue("base_images") if engine_answers() else {}
-    port = free_port()
-    env = {**os.environ, **images, "POSTGRES_PORT": str(port)}
-    compose = ["docker", "compose", "--project-name", f"copier-gin-{secrets.token_hex(3)}"]
-    try:
-        up = [*compose, "up", "--detach", "--wait", "--quiet-pull", "postgres"]
-        done = subprocess.run(up, cwd=ROOT, env=env, capture_output=True, text=True, check=False, timeout=300)
-        assert done.returncode == 0, done.stderr
-        yield f"postgres://dev:dev-only-password@127.0.0.1:{port}/dev"
-    finally:
-        subprocess.run([*compose, "down", "--volumes"], cwd=ROOT, env=env, capture_output=True, check=False, timeout=60)
-
-
 @pytest.mark.docker
-def test_its_own_tests_pass_with_a_real_database(rendered: Render, tmp_path: Path, go: str, postgres: str) -> None:
-    run_tests(checkout(rendered(database="postgres"), tmp_path), go, TEST_DATABASE_URL=postgres)
+@pytest.mark.parametrize("database", ["postgres", "mysql"])
+def test_its_own_tests_pass_with_a_real_database_and_a_real_cache(
+    request: pytest.FixtureRequest, rendered: Render, tmp_path: Path, go: str, redis: str, database: str
+) -> None:
+    cached = checkout(rendered(database=database, cache="redis"), tmp_path)
+    require_formatted(cached, go)
+    run_tests(cached, go, TEST_DATABASE_URL=str(request.getfixturevalue(database)), TEST_REDIS_URL=redis)
 
 
 # --- Its builds -----------------------------------------------------------------------------------

@@ -9,6 +9,7 @@ import subprocess
 from collections import defaultdict
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -22,40 +23,63 @@ from ..support.service import ROOT, git
 from ..support.text_rules import REGISTRIES, UNFINISHED, WORKPLACES, matches, texts
 from .copying import copy_in_process, files, of_the_service
 
-DATABASES = ("postgres", "sqlite", "none")
+DATABASES = ("postgres", "mysql", "sqlite", "none")
 RUNTIMES = ("scratch", "alpine", "distroless")
 LICENSES = ("none", "mit", "apache-2.0")
-CI = ("github", "none", "none")
+CI = ("github", "gitlab", "forgejo")
+ON_KUBERNETES = {("postgres", "scratch"), ("mysql", "alpine"), ("sqlite", "distroless"), ("none", "alpine")}
+CACHED = {("postgres", "scratch"), ("postgres", "alpine"), ("mysql", "distroless")}
 
-# Two Latin squares: every pair of choices of two questions is in them.
+# Two Latin squares, and a row for the fourth answer of `ci`: every pair of choices of two questions is in them.
 MATRIX = [
     {
         "database": database,
         "runtime": runtime,
         "license": LICENSES[(row + column) % 3],
         "ci": CI[(row + 2 * column) % 3],
+        "kubernetes": (database, runtime) in ON_KUBERNETES,
+        "cache": "redis" if (database, runtime) in CACHED else "none",
     }
     for row, database in enumerate(DATABASES)
     for column, runtime in enumerate(RUNTIMES)
+] + [
+    {
+        "database": database,
+        "runtime": RUNTIMES[row % 3],
+        "license": LICENSES[row % 3],
+        "ci": "none",
+        "kubernetes": database == "sqlite",
+        "cache": "redis" if database == "mysql" else "none",
+    }
+    for row, database in enumerate(DATABASES)
 ]
 
 # What an option brings along. It must be nowhere while the option is off.
 TRACES = {
-    ("database", "postgres"): r"(?i)postgres|\bpgx|jackc|pg_isready|pgdata|databasetest|DATABASE_PASSWORD",
+    ("database", "postgres"): r"(?i)postgres|\bpgx|jackc|pg_isready|pgdata",
+    ("database", "mysql"): r"(?i)mysql|mariadb|edwards25519",
     ("database", "sqlite"): r"(?i)sqlite|modernc",
     ("runtime", "alpine"): r"(?i)alpine",
     ("runtime", "distroless"): r"(?i)distroless",
     ("license", "mit"): r"\bMIT\b",
     ("license", "apache-2.0"): r"(?i)apache",
-    ("ci", "github"): r"\.github/|(?i:workflow)|GitHub Actions",
+    ("ci", "github"): r"\.github/|GitHub Actions|github-actions|GH_TOKEN",
+    ("ci", "gitlab"): r"(?i)gitlab",
+    ("ci", "forgejo"): r"(?i)forgejo",
+    ("cache", "redis"): r"(?i)\bredis\b|platform/cache|outbox|gobreaker",
+    ("kubernetes", True): r"(?i)kubernetes|kubectl|kustomiz",
 }
+WITHOUT_PIPELINES = r"(?i)workflow|pipeline(?!s:\s*$)"
+"""What an OpenTelemetry collector calls its pipelines has a line of its own."""
+SERVERS = ("postgres", "mysql")
+WITHOUT_SERVER = r"databasetest|DATABASE_PASSWORD|networks: .*\bback\b"
 WITHOUT_DATABASE = r"(?i)goose|pressly|DATABASE_URL|database/sql|platform/database|migrations/"
 
 JINJA = re.compile(r"(?<!\$)\{\{-? \w|\{%|%\}|\{#|#\}")
 """Jinja as this template writes it. Not Go's nested literals, not the expressions of GitHub's workflows."""
 
 # What docker-compose.yml reads beside the schema: the tasks hand it in.
-INTERNAL_VARIABLES = {"APP_IMAGE", "APP_ENV_FILE", "POSTGRES_PASSWORD"}
+INTERNAL_VARIABLES = {"APP_IMAGE", "APP_ENV_FILE", "POSTGRES_PASSWORD", "MYSQL_PASSWORD", "MYSQL_ROOT_PASSWORD"}
 
 
 @dataclass(frozen=True)
@@ -63,10 +87,10 @@ class Combination:
     """A rendered service, to be read only, and the answers that differ from the example's."""
 
     folder: Path
-    answers: dict[str, str]
+    answers: dict[str, Any]
 
 
-@pytest.fixture(scope="module", params=MATRIX, ids=lambda answers: "-".join(answers.values()))
+@pytest.fixture(scope="module", params=MATRIX, ids=lambda answers: "-".join(map(str, answers.values())))
 def combination(
     request: pytest.FixtureRequest, untracked_template: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> Combination:
@@ -142,8 +166,12 @@ def test_an_option_that_is_off_leaves_no_trace(combination: Combination) -> None
     off = [words for (question, choice), words in TRACES.items() if answers[question] != choice]
     if answers["database"] == "none":
         off.append(WITHOUT_DATABASE)
+    if answers["ci"] == "none":
+        off.append(WITHOUT_PIPELINES)
+    if answers["database"] not in SERVERS:
+        off.append(WITHOUT_SERVER)
     names = of_the_service(folder)
-    if answers["database"] == "postgres":
+    if answers["database"] in SERVERS:
         # The migrations' library tests itself with SQLite: its sums belong into a tidy go.sum, and no module is built.
         names.remove("go.sum")
     found = []
@@ -159,7 +187,11 @@ def test_an_option_that_is_on_is_there(combination: Combination) -> None:
         if answers[question] == choice and (question, choice) != ("license", "none"):
             assert matches(re.compile(words), folder, of_the_service(folder)), choice
     assert (folder / "migrations").exists() == (answers["database"] != "none")
-    assert (folder / ".github").exists() == (answers["ci"] == "github")
+    for ci, path in {"github": ".github", "gitlab": ".gitlab-ci.yml", "forgejo": ".forgejo"}.items():
+        assert (folder / path).exists() == (answers["ci"] == ci)
+    assert (folder / "deploy").exists() == answers["kubernetes"]
+    assert (folder / "tasks" / "engine" / "kubernetes").exists() == answers["kubernetes"]
+    assert (folder / "internal" / "platform" / "cache").exists() == (answers["cache"] == "redis")
 
 
 def test_a_licence_is_written_where_one_was_chosen(combination: Combination) -> None:

@@ -15,6 +15,7 @@ from ..support.engines import SecondEngine, run
 from ..support.service import Answer, Service, request
 
 NETWORK = "10.213"
+NETWORK6 = "fd0a:213"
 SSHD = "/usr/sbin/sshd"
 
 
@@ -31,6 +32,9 @@ class RemoteHost(SecondEngine):
         run("ip", "link", "add", self.cable, "type", "veth", "peer", "name", there, "netns", self.namespace)
         run("ip", "address", "add", f"{NETWORK}.{number}.1/30", "dev", self.cable)
         run("ip", "-n", self.namespace, "address", "add", f"{self.address}/30", "dev", there)
+        self.address6 = f"{NETWORK6}:{number}::2"
+        run("ip", "address", "add", f"{NETWORK6}:{number}::1/64", "dev", self.cable, "nodad")
+        run("ip", "-n", self.namespace, "address", "add", f"{self.address6}/64", "dev", there, "nodad")
         run("ip", "-n", self.namespace, "link", "set", there, "up")
         run("ip", "link", "set", self.cable, "up")
 
@@ -39,6 +43,11 @@ class RemoteHost(SecondEngine):
         """The host as invoke.yaml names it."""
         return f"ssh://root@{self.address}{self.socket}"
 
+    @property
+    def url6(self) -> str:
+        """The same by its IPv6 address."""
+        return f"ssh://root@[{self.address6}]{self.socket}"
+
     def start(self) -> None:
         """Start engine and sshd."""
         super().start()
@@ -46,8 +55,9 @@ class RemoteHost(SecondEngine):
 
     def start_sshd(self) -> None:
         """Let ssh in."""
-        options = [f"ListenAddress={self.address}", "AuthorizedKeysFile=" + str(self._keys.public), "StrictModes=no"]
-        options += [f"HostKey={self._keys.host}", "UsePAM=no", "PidFile=none", "PermitRootLogin=yes"]
+        options = [f"ListenAddress={self.address}", f"ListenAddress={self.address6}", "StrictModes=no"]
+        options += [f"AuthorizedKeysFile={self._keys.public}", f"HostKey={self._keys.host}", "PermitRootLogin=yes"]
+        options += ["UsePAM=no", "PidFile=none"]
         words = [word for option in options for word in ("-o", option)]
         Path("/run/sshd").mkdir(exist_ok=True)
         with (self.folder / "sshd.log").open("ab") as log:
@@ -86,7 +96,7 @@ class Keys:
         for path in (self.host, self.own):
             run("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(path))
         key = (folder / "host.pub").read_text().split()[:2]
-        (folder / "known_hosts").write_text(f"{NETWORK}.* {' '.join(key)}\n")
+        (folder / "known_hosts").write_text(f"{NETWORK}.*,{NETWORK6}:* {' '.join(key)}\n")
         settings = [f"IdentityFile {self.own}", f"UserKnownHostsFile {folder / 'known_hosts'}", "IdentitiesOnly yes"]
         (folder / "config").write_text("\n".join(settings) + "\n")
         self.bin = folder / "bin"

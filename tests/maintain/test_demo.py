@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -13,7 +12,7 @@ import pytest
 from maintain.base_images import Choice
 from maintain.example import make_service, run_task
 
-from ..support.service import ROOT
+from ..support.demos import demo_home, left, run, start
 
 pytestmark = pytest.mark.slow
 
@@ -21,36 +20,8 @@ NO_ENGINE = {"DOCKER_HOST": "unix:///nowhere/docker.sock"}
 
 
 @pytest.fixture
-def home(tmp_path: Path) -> Iterator[dict[str, str]]:
-    """An environment in which demos have a temporary folder and a state folder of their own."""
-    # Longer than the path of a socket may be, as a continuous integration's folders can be.
-    temporary = tmp_path / ("a-temporary-folder-" * 5)
-    temporary.mkdir()
-    yield {"TMPDIR": str(temporary), "XDG_STATE_HOME": str(tmp_path / "state"), "PYTHONUNBUFFERED": "1"}
-
-
-def start(home: dict[str, str], *words: str) -> subprocess.Popen[str]:
-    return subprocess.Popen(
-        [sys.executable, "-m", "invoke", "demo", *words],
-        cwd=ROOT,
-        env={**os.environ, **home},
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    )
-
-
-def run(home: dict[str, str], *words: str) -> tuple[int, str]:
-    process = start(home, *words)
-    said, _ = process.communicate(timeout=600)
-    return process.returncode, said
-
-
-def left(home: dict[str, str]) -> list[str]:
-    """What demos have left in their folder and in the state."""
-    folders = [*Path(home["TMPDIR"]).glob("*demo*/*"), *Path(home["XDG_STATE_HOME"]).glob("copier-gin/*")]
-    return [str(folder) for folder in folders]
+def home(tmp_path: Path) -> dict[str, str]:
+    return demo_home(tmp_path)
 
 
 def test_without_docker_the_demo_deploys_processes_and_says_why(home: dict[str, str]) -> None:
@@ -118,6 +89,22 @@ def test_an_unknown_target_is_refused(home: dict[str, str]) -> None:
 
     assert status == 2
     assert '"moon" is not a target' in said
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (("--target=kubernetes", "--registry=localhost:5000/demo"), "a cluster is not chosen by itself"),
+        (("--target=kubernetes", "--context=somewhere"), "have to get the image from a registry"),
+        (("--target=process", "--context=somewhere"), "are for --target=kubernetes"),
+    ],
+)
+def test_a_cluster_is_never_chosen_by_itself(home: dict[str, str], words: tuple[str, ...], told: str) -> None:
+    status, said = run(home, *words)
+
+    assert status == 2, said
+    assert told in said
+    assert left(home) == []
 
 
 def test_the_example_service_is_driven_by_its_own_tasks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

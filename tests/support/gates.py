@@ -21,7 +21,7 @@ LINE = re.compile(rb"[0-9a-f]{12} \S+ \S+ (set (?:server|map)[^;\\]*|-)")
 """What a holder of the lock says to the front door: its token, where to, what."""
 BEGINNING = re.compile(rb"(GET|HEAD|POST|PUT|DELETE) /|([0-9a-f]{12}|-) \S+ \S+ ")
 """What waits at a gate that is closed: the rest of a command that came through already does not."""
-NAMELESS = re.compile(r"[0-9a-f]{64}|[a-z0-9-]+-[0-9a-f]{6}-[a-z0-9._-]+")
+NAMELESS = re.compile(r"[0-9a-f]{64}|[a-z0-9-]+-[0-9a-f]{6}[:-][A-Za-z0-9._-]+")
 CHANGES_NOTHING = re.compile(r"containers/\*/(exec|wait|resize)|grpc|session|auth")
 
 

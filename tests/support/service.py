@@ -7,7 +7,6 @@ import os
 import signal
 import subprocess
 import sys
-import threading
 import time
 import urllib.error
 import urllib.request
@@ -16,6 +15,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+
+from bench.meanwhile import again_and_again
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -180,19 +181,8 @@ def answering_as_another_build(service: Service) -> Iterator[None]:
 def versions_seen(service: Service) -> Iterator[set[str]]:
     """Every version that the front door answers with meanwhile."""
     seen: set[str] = set()
-    ended = threading.Event()
-
-    def look() -> None:
-        while not ended.is_set():
-            seen.add(str(service.get("/version").body["version"]))
-
-    looking = threading.Thread(target=look)
-    looking.start()
-    try:
+    with again_and_again(lambda: seen.add(str(service.get("/version").body["version"]))):
         yield seen
-    finally:
-        ended.set()
-        looking.join()
 
 
 def request(method: str, url: str, body: Any = None, headers: dict[str, str] | None = None) -> Answer:

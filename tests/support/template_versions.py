@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from .former_names import put_conditions_into_names
+from .options import answer_for_good, read_blocks, read_settings, within, write_settings
 from .service import ROOT, git
 
 VERSIONS = ("v1.0.0", "v1.1.0", "v1.2.0", "v1.3.0")
@@ -137,6 +138,34 @@ def write(name: str, text: str) -> Undo:
     return lambda folder: (folder / name).write_text(text, encoding="utf-8")
 
 
+def never_asked(question: str, answer: Any) -> Undo:
+    """Have a question, and what its other answers bring, as if it had never been; it was always answered so."""
+
+    def undo(folder: Path) -> None:
+        gone = [
+            path
+            for block in read_blocks(folder)
+            if block.questions == {question}
+            for path in block.paths({question: answer})
+        ]
+        answer_for_good(folder, question, answer)
+        settings = read_settings(folder)
+        del settings[question]
+        lines = [entry.splitlines(keepends=True) for entry in settings["_exclude"]]
+        settings["_exclude"] = ["".join(line for line in each if not within(line.strip(), gone)) for each in lines]
+        write_settings(folder, settings)
+
+    return undo
+
+
+def without_kinds(folder: Path) -> None:
+    """Have the defaults of questions depend on no other answer."""
+    settings = read_settings(folder)
+    del settings["kind"]
+    settings["database"]["default"], settings["ci"]["default"] = "postgres", "github"
+    write_settings(folder, settings)
+
+
 EXAMPLE, STAGING = "template/.env.example.jinja", "template/.env.staging.jinja"
 DROPPED = "internal/platform/log/discard.go"
 RENAMED = ("internal/app/routes.go", "internal/app/router.go")
@@ -170,6 +199,12 @@ CHANGES: tuple[tuple[str, Undo], ...] = (
     # A file under another name, and one that is gone.
     ("v1.2.0", move(f"template/{RENAMED[1]}.jinja", f"template/{RENAMED[0]}.jinja")),
     ("v1.2.0", write(f"template/{DROPPED}", DISCARD)),
+    # An option: before, no service had manifests for Kubernetes.
+    ("v1.3.0", never_asked("kubernetes", False)),
+    # Another one: before, no service had a cache.
+    ("v1.3.0", never_asked("cache", "none")),
+    # A question that sets the defaults of others.
+    ("v1.3.0", without_kinds),
     # The list of files that an answer does without: before, conditions stood in the names of paths.
     ("v1.2.0", put_conditions_into_names),
     # Other text: in a managed file, in one that many people edit, and in a seeded one.

@@ -107,7 +107,7 @@ def test_a_wrong_setting_is_told_with_its_place(service: Service, tmp_path: Path
 
     said = refused(Service(folder, tmp_path / "state").invoke("env.check"))
 
-    assert "database: 'oracle' is not one of postgres, sqlite, none" in said
+    assert "database: 'oracle' is not one of postgres, mysql, sqlite, none" in said
     assert "invoke.yaml" in said
 
 

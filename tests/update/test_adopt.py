@@ -101,6 +101,7 @@ def test_own_code_and_the_templates_build_beside_each_other(carts: Subject, temp
     assert (report.build, report.test, report.code) == ("passed", "passed", 7), report.error
 
 
+@pytest.mark.slow
 def test_an_adopted_service_can_be_put_back_and_updated(carts: Subject, template_versions: Template) -> None:
     before = carts.state()
     with nothing_proved():

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import warnings
 from pathlib import Path
+from typing import Any
 
 import pytest
+import yaml
 
 from service_tasks.engine.template.ownership import MANAGED, read_ownership
 
@@ -20,7 +22,17 @@ NAMES, LIST = "v1.1.0", "v1.2.0"
 
 NEWEST = VERSIONS[-1]
 OWNERSHIP = read_ownership(ROOT / "template")
-SWITCHES = [("postgres", "postgres"), ("postgres", "none"), ("sqlite", "postgres"), ("none", "sqlite")]
+SWITCHES = [
+    ("postgres", "postgres"),
+    ("postgres", "none"),
+    ("sqlite", "postgres"),
+    ("none", "sqlite"),
+    ("postgres", "mysql"),
+]
+OPTIONS = [("kubernetes", True, "false"), ("cache", "redis", "none")]
+"""Options that are off at first, with the answers that switch them on and off."""
+WITH_DATABASE = {**ANSWERS, "database": "postgres"}
+"""What the options need."""
 
 
 def copier_update(orders: Subject, **answers: str) -> None:
@@ -68,6 +80,76 @@ def test_the_task_brings_the_files_of_the_answers(garage: Garage, version: str, 
     assert orders.everything().keys() == fresh.keys()
 
 
+@pytest.mark.usefixtures("unproved")
+@pytest.mark.parametrize("version", [NAMES, LIST, NEWEST])
+@pytest.mark.parametrize(("option", "on"), [(option, on) for option, on, _ in OPTIONS])
+def test_the_task_brings_what_an_option_adds(garage: Garage, version: str, option: str, on: Any) -> None:
+    orders = garage.service(version, **WITH_DATABASE)
+    fresh = garage.fresh(NEWEST, **{**WITH_DATABASE, option: on})
+
+    report = orders.update(**{option: str(on).lower()})
+
+    assert (report.code, report.conflicts) == (0, {})
+    assert [path for path in differences(orders.everything(), fresh) if OWNERSHIP.owner(path) == MANAGED] == []
+    assert orders.everything().keys() == fresh.keys()
+
+
+@pytest.mark.usefixtures("unproved")
+@pytest.mark.parametrize(("option", "on", "off"), OPTIONS)
+def test_the_task_removes_what_an_option_added(garage: Garage, option: str, on: Any, off: str) -> None:
+    orders = garage.service(NEWEST, **{**WITH_DATABASE, option: on})
+    fresh = garage.fresh(NEWEST, **WITH_DATABASE)
+
+    report = orders.update(**{option: off})
+
+    assert (report.code, report.conflicts) == (0, {})
+    assert [path for path in differences(orders.everything(), fresh) if OWNERSHIP.owner(path) == MANAGED] == []
+    assert orders.everything().keys() == fresh.keys()
+
+
+@pytest.mark.usefixtures("unproved")
+@pytest.mark.parametrize(("before", "after"), [("github", "gitlab"), ("gitlab", "forgejo"), ("forgejo", "github")])
+def test_the_task_moves_a_service_from_one_place_of_pipelines_to_another(
+    garage: Garage, before: str, after: str
+) -> None:
+    orders = garage.service(NEWEST, **ANSWERS, ci=before, kubernetes=True)
+    fresh = garage.fresh(NEWEST, **ANSWERS, ci=after, kubernetes=True)
+
+    report = orders.update(ci=after)
+
+    assert (report.code, report.conflicts) == (0, {})
+    assert [path for path in differences(orders.everything(), fresh) if OWNERSHIP.owner(path) == MANAGED] == []
+
+
+@pytest.mark.usefixtures("unproved")
+def test_an_own_change_to_a_workflow_is_not_lost_where_the_file_goes(garage: Garage) -> None:
+    orders = garage.service(NEWEST, **ANSWERS, ci="github")
+    orders.edit(".github/workflows/ci.yml", "timeout-minutes: 30", "timeout-minutes: 45")
+    orders.commit()
+
+    report = orders.update(ci="gitlab")
+
+    assert ".github/workflows/ci.yml" in report.conflicts
+    assert orders.path(".gitlab-ci.yml").exists()
+    assert "timeout-minutes: 45" in orders.text(".github/workflows/ci.yml")
+
+
+@pytest.mark.parametrize("version", [NAMES, LIST, NEWEST])
+@pytest.mark.parametrize("kind", ["", "everything"])
+def test_a_service_keeps_its_answers_whatever_its_kind_is(garage: Garage, version: str, kind: str) -> None:
+    orders = garage.service(version, database="sqlite", ci="none")
+    before = yaml.safe_load(orders.text(".copier-answers.yml"))
+
+    copier_update(orders, **({"kind": kind} if kind else {}))
+
+    after = yaml.safe_load(orders.text(".copier-answers.yml"))
+    assert {name: after[name] for name in before if name not in ("_commit", "kind")} == {
+        name: answer for name, answer in before.items() if name not in ("_commit", "kind")
+    }
+    assert after["kind"] == (kind or "standard")
+    assert after["kubernetes"] == (kind == "everything" and version != NEWEST), "only what was not asked yet"
+
+
 def differences(one: dict[str, bytes], two: dict[str, bytes]) -> list[str]:
     """The paths that are not the same in both."""
     return sorted(path for path in one.keys() | two.keys() if one.get(path) != two.get(path))
@@ -76,23 +158,23 @@ def differences(one: dict[str, bytes], two: dict[str, bytes]) -> list[str]:
 # --- A question to come ---------------------------------------------------------------------------
 
 QUESTION = """
-cache:
+mascot:
   type: str
   default: {default}
-  help: Where answers are kept for a while.
+  help: Who greets whoever asks for nothing.
   choices:
-    Nowhere: none
-    In the service itself: memory
+    Nobody: none
+    A gopher: gopher
 """
 BLOCK = """_exclude:
   - |
-    {{% if (cache | default('{before}')) == 'none' %}}
+    {{% if (mascot | default('{before}')) == 'none' %}}
     {path}
     {{% endif %}}
 """
 
 
-def ask_for_a_cache(template: Path, path: str, default: str, before: str) -> None:
+def ask_for_a_mascot(template: Path, path: str, default: str, before: str) -> None:
     """Add a question that brings a path; `before` is the answer that tells what earlier releases did."""
     settings = template / "copier.yml"
     text = settings.read_text(encoding="utf-8")
@@ -100,30 +182,30 @@ def ask_for_a_cache(template: Path, path: str, default: str, before: str) -> Non
     settings.write_text(text, encoding="utf-8")
     if not (template / f"template{path}").exists():
         (template / f"template{path}").mkdir()
-        (template / f"template{path}" / "cache.go").write_text("package cache\n", encoding="utf-8")
+        (template / f"template{path}" / "mascot.go").write_text("package mascot\n", encoding="utf-8")
 
 
-@pytest.mark.parametrize("answers", [{}, {"cache": "memory"}], ids=["not asked for", "asked for"])
+@pytest.mark.parametrize("answers", [{}, {"mascot": "gopher"}], ids=["not asked for", "asked for"])
 @pytest.mark.parametrize("version", [NAMES, NEWEST])
 def test_a_new_option_comes_to_who_asks_for_it(
     garage: Garage, tmp_path: Path, version: str, answers: dict[str, str]
 ) -> None:
     template = garage.template.copy(tmp_path / "template")
-    template.release("v1.4.0", lambda folder: ask_for_a_cache(folder, "/internal/platform/cache", "none", "none"))
+    template.release("v1.4.0", lambda folder: ask_for_a_mascot(folder, "/internal/platform/mascot", "none", "none"))
     orders = Subject(template.service(tmp_path / "orders", version, **ANSWERS))
 
     copier_update(orders, **answers)
 
-    assert orders.path("internal/platform/cache/cache.go").exists() == bool(answers)
-    assert orders.path("internal/platform/cache").exists() == bool(answers)
+    assert orders.path("internal/platform/mascot/mascot.go").exists() == bool(answers)
+    assert orders.path("internal/platform/mascot").exists() == bool(answers)
 
 
-@pytest.mark.parametrize("answers", [{}, {"cache": "none"}], ids=["kept", "given up"])
+@pytest.mark.parametrize("answers", [{}, {"mascot": "none"}], ids=["kept", "given up"])
 def test_what_was_always_there_stays_for_who_does_not_give_it_up(
     garage: Garage, tmp_path: Path, answers: dict[str, str]
 ) -> None:
     template = garage.template.copy(tmp_path / "template")
-    template.release("v1.4.0", lambda folder: ask_for_a_cache(folder, "/inv", "memory", "memory"))
+    template.release("v1.4.0", lambda folder: ask_for_a_mascot(folder, "/inv", "gopher", "gopher"))
     orders = Subject(template.service(tmp_path / "orders", NEWEST, **ANSWERS))
     wrapper = orders.path("inv").read_bytes()
 
