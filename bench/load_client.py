@@ -26,6 +26,7 @@ class Figures:
     lost: int
     p50: float
     p99: float
+    slowest: float
     longest_gap: float
     seconds: float
 
@@ -119,6 +120,7 @@ def _figures(data: Mapping[str, Any]) -> Figures:
         lost=int(data["lost"]),
         p50=float(data["p50_ms"]),
         p99=float(data["p99_ms"]),
+        slowest=float(data["max_ms"]),
         longest_gap=float(data["longest_gap_ms"]),
         seconds=float(data["seconds"]),
     )

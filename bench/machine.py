@@ -15,6 +15,7 @@ def describe(images: Mapping[str, str]) -> dict[str, str]:
     stand_ins = sorted(name for name, image in images.items() if "stand-in" in image)
     return {
         "processor": f"{_processor()}, {os.cpu_count()} cores",
+        "of its time, others on the same host had": f"{stolen_share():.0%}",
         "memory": f"{_memory() / 2**20:.0f} GB",
         "system": f"{platform.system()} {platform.release().partition('-')[0]}, {platform.machine()}",
         "Docker": _said("docker", "version", "--format", "{{.Server.Version}}"),
@@ -25,6 +26,17 @@ def describe(images: Mapping[str, str]) -> dict[str, str]:
         "base images": f"stand-ins from Debian packages for {', '.join(stand_ins)}" if stand_ins else "official",
         "template": _said("git", "rev-parse", "--short", "HEAD"),
     }
+
+
+def stolen_share() -> float:
+    """The part of its cores' time, since its start, that a virtual machine wanted and did not get: steal of proc(5)."""
+    path = Path("/proc/stat")
+    if not path.exists():
+        return 0.0
+    user, nice, system, _idle, _iowait, irq, softirq, steal, *_ = map(
+        float, path.read_text().split("\n")[0].split()[1:]
+    )
+    return steal / (user + nice + system + irq + softirq + steal)
 
 
 def _processor() -> str:

@@ -12,7 +12,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from .load_client import Load, Report
+from .load_client import Figures, Load, Report
 from .routes import MARKER, SLOW
 from .service import BenchError
 from .ways import Way
@@ -84,9 +84,13 @@ def switch_document(report: Report) -> dict[str, Any]:
         "reasons": dict(report.reasons),
         "seconds": rounded(switch.seconds),
         "longest_gap_ms": rounded(max(phase.longest_gap for phase in report.phases.values())),
-        "before": {"p50_ms": rounded(before.p50), "p99_ms": rounded(before.p99)},
-        "switch": {"p50_ms": rounded(switch.p50), "p99_ms": rounded(switch.p99)},
+        "before": _latencies(before),
+        "switch": _latencies(switch),
     }
+
+
+def _latencies(figures: Figures) -> dict[str, float]:
+    return {"p50_ms": rounded(figures.p50), "p99_ms": rounded(figures.p99), "slowest_ms": rounded(figures.slowest)}
 
 
 def measure_way(way: Way, client: Path, changes: int, connections: Sequence[int], say: Say) -> dict[str, Any]:

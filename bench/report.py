@@ -11,6 +11,7 @@ from maintain.rendering import ROOT
 
 from .aims import aims
 from .picture import draw
+from .texts import EXPLAINED, INTRODUCTION, KUBERNETES, METHOD
 
 FOLDER = ROOT / "docs"
 DATA, TEXT, PICTURE = FOLDER / "performance.json", FOLDER / "performance.md", FOLDER / "pictures" / "performance.svg"
@@ -21,65 +22,11 @@ WAYS = {
 }
 RACE = {"plain": "plain Compose", "compose": "Compose at its best, one container", "invoke": "`invoke deploy`"}
 
-INTRODUCTION = """\
-# Performance
 
-Measured on {measured} in one run of {minutes} minutes, three ways side by side, with the same service (PostgreSQL), the
-same base images and the same load:
-
-```
-./inv bench             # measures all of it, writes this page, its data and its picture
-./inv bench --quick     # one run of each and 4 switches, printed, nothing written
-```
-
-- **article's way**: a two-stage Dockerfile without build caches, `docker compose up --detach --build --wait`, one
-  container, a health check every 10 s.
-- **Compose at its best**: the same command with this template's Dockerfile (build caches) and a health check every
-  100 ms at the start.
-- **`invoke deploy`**: two slots behind the front door.
-
-![Seconds and lost requests of the three ways](pictures/performance.svg)
-"""
-
-METHOD = """\
-## How it is measured
-
-- A changed line is a string constant in the router. The clock runs from the change to the end of the command. "Serves"
-  is when a client that asks every 10 ms on a new connection got the new string; the gap is the longest time in which it
-  got no answer. Medians of {runs} runs, but for the article's way, whose build takes minutes: {article}.
-- A switch has the same image serve with another log level, so that no build takes part. The load keeps 50 or 200
-  HTTP/1.1 connections open, each with one request at a time and 25 ms of rest, half of them POSTs that the client
-  cannot send again by itself, one in ten a GET that takes 500 ms. A connection rests 20 ms after a lost request. The
-  latencies are those of the requests that are not slow on purpose. One switch each.
-- The {switches} switches are {deploys} deploys and {rollbacks} rollbacks in a row under {connections} connections:
-  {requests} requests, {lost} lost. The longest time in which no request at all was answered was {gap:.0f} ms.
-- The switches over HTTP/2 are the same, with Caddy in front by the files of [deploy.md](deploy.md#tls) and its own
-  authority: {http2_requests} requests, {http2_lost} lost. Each connection is one of HTTP/2 with one request at a time.
-- "Service ready → deploy knows": from the service's log line `listening`, by the engine's clock, to the line of the
-  step `healthy`, and with Compose to the end of the command.
-- "Nothing new" is the same command once more. "Back to the former release" is `rollback`; with Compose the line is put
-  back, as by git, and the same command run: Docker has the layers of the former build still.
-- The crash is a service that writes a line and ends with 7 as soon as it serves. The clock runs from its line to the
-  message of `invoke deploy`, which shows that line, and to the end of Compose's command, which does not.
-- "The tool's own share": the whole command, less every call of `go`, of `docker` and of the engine, less the time from
-  the end of `compose up` until the service listens, less the steps `drain` and `retire`. Python's start, and waiting
-  for the engine and the front door to find the service healthy, are part of it.
-- The service of the two other ways stops at once (`DRAIN_LEAD=0s`); the 2 s of its default would make their gap longer.
-- Images are as the engine counts them, uncompressed. A layer's bytes are those after gzip.
-
-## What to keep in mind
-
-- Two cores are shared by the load, the database, the front door, the service and the builds. Latencies under
-  {connections} connections say how busy the machine is, more than how fast the service is. Compare columns only.
-- The load average before each way is in the last table. Where it is above 1, other programs were at work on the machine
-  as well, and every figure of seconds is larger for it; a count of lost requests is not.
-- A deploy that is switched does more than one that is not: it starts the new release beside the old one, runs its
-  new migrations in a container of their own, checks the binary and the front door, lets requests finish, and stops the
-  former release without haste. *Compose at its best* does none of it, and may be done sooner.
-- Go's caches are full, on the host and in the builder of *Compose at its best*. A first build takes minutes in any way.
-- On a machine with stand-ins the Alpine image is a Debian one; it costs the article's way nothing but disk.
-- The load is on the same machine and over loopback. A network adds its own losses, which no deploy can prevent.
-"""
+def read() -> dict[str, Any]:
+    """The data of the last run."""
+    document: dict[str, Any] = json.loads(DATA.read_text(encoding="utf-8"))
+    return document
 
 
 def write(document: Mapping[str, Any]) -> None:
@@ -93,7 +40,7 @@ def page(document: Mapping[str, Any]) -> str:
     """The page as Markdown."""
     introduction = INTRODUCTION.format(measured=document["measured"], minutes=round(document["seconds"] / 60))
     parts = [introduction, _race(document), _side_by_side(document), _aims(document)]
-    parts += [_steps(document), _method(document), _machine(document)]
+    parts += [_steps(document), _explained(document), _kubernetes(document), _method(document), _machine(document)]
     return "\n".join(part for part in parts if part)
 
 
@@ -137,8 +84,8 @@ def _side_by_side(document: Mapping[str, Any]) -> str:
         switches = [way["switches"][number] for way in ways]
         rows += [
             [f"lost in one switch, {number} connections", *(f"{s['lost']:,} of {s['requests']:,}" for s in switches)],
-            [f"p50 / p99 before, {number} connections", *(_latencies(s["before"]) for s in switches)],
-            [f"p50 / p99 while it switches, {number} connections", *(_latencies(s["switch"]) for s in switches)],
+            [f"p50 / p99 / slowest before, {number} connections", *(_latencies(s["before"]) for s in switches)],
+            [f"the same while it switches, {number} connections", *(_latencies(s["switch"]) for s in switches)],
         ]
     return "## Side by side\n\n" + _table(["", *WAYS.values()], rows)
 
@@ -160,6 +107,51 @@ def _steps(document: Mapping[str, Any]) -> str:
     seconds = document["invoke"]["deploy"]["steps_s"]
     rows = [[f"`{name}`", f"{value:.2f}"] for name, value in seconds.items()]
     return "## Where the seconds of a deploy are\n\n" + _table(["step", "seconds"], rows)
+
+
+def _explained(document: Mapping[str, Any]) -> str:
+    """Why a deploy takes what it takes, beside one container of Compose; nothing where there was no race."""
+    race = document.get("race", {}).get("ways")
+    if not race:
+        return ""
+    alone = document["invoke"]
+    seconds = alone["deploy"]["steps_s"]
+    beside = sum(seconds[name] for name in ("healthy", "admit", "verify", "drain", "retire"))
+    return EXPLAINED.format(
+        ours=race["invoke"]["total_s"],
+        one=race["compose"]["total_s"],
+        serving=_apart(race["invoke"]["serving_s"] - race["compose"]["serving_s"]),
+        listed=alone["list_s"],
+        share=alone["deploy"]["overhead_s"],
+        retire=seconds["retire"],
+        beside=beside,
+    )
+
+
+def _apart(seconds: float) -> str:
+    """How much later, or sooner, than with one container the new code serves."""
+    return f"The new code serves {abs(seconds):.2f} s {'later' if seconds > 0 else 'sooner'} than with one container."
+
+
+def _kubernetes(document: Mapping[str, Any]) -> str:
+    """The part about a cluster; nothing where none was measured yet."""
+    found = document.get("kubernetes")
+    if not found:
+        return ""
+    plain, ours = found["ways"]["kubectl"], found["ways"]["invoke"]
+    rows = [
+        [what, *(f"{way[key]:.2f} s" for way in (plain, ours)), f"{ours[key] / plain[key]:.2f}"]
+        for what, key in (
+            ("one changed line until all is done", "total_s"),
+            ("one changed line until it is served", "serving_s"),
+            ("nothing new", "nothing_new_s"),
+            ("back to the former release", "rollback_s"),
+            ("crash at the start until the command ends", "crash_s"),
+        )
+    ]
+    rows.append(["the service's last words are shown", *(_yes(way["shows_words"]) for way in (plain, ours)), ""])
+    text = KUBERNETES.format(measured=found["measured"], version=found["version"], rounds=found["rounds"])
+    return text + _table(["", "kubectl", "`invoke deploy`", "in times of kubectl"], rows)
 
 
 def _method(document: Mapping[str, Any]) -> str:
@@ -203,7 +195,7 @@ def _short(seconds: float) -> str:
 
 
 def _latencies(figures: Mapping[str, float]) -> str:
-    return f"{figures['p50_ms']:.0f} / {figures['p99_ms']:.0f} ms"
+    return " / ".join(f"{figures[name]:.0f}" for name in ("p50_ms", "p99_ms", "slowest_ms")) + " ms"
 
 
 def _table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
@@ -213,7 +205,7 @@ def _table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 
 def main() -> int:
     """Make the page and the picture of the data that are there."""
-    write(json.loads(DATA.read_text(encoding="utf-8")))
+    write(read())
     return 0
 
 

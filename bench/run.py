@@ -13,9 +13,11 @@ from pathlib import Path
 from typing import Any
 
 from maintain.base_images import OFFICIAL, choose
+from maintain.demo_cluster import chosen_cluster
 from maintain.stand_ins import runtimes_present
 
 from . import load_client, machine, ours, report, sizes
+from .kubernetes import measure_kubernetes
 from .measure import measure_way
 from .race import measure_race
 from .service import BenchError, Service, make_service, remove_images
@@ -68,7 +70,27 @@ def run_bench(quick: bool) -> int:
     if quick:
         print(json.dumps(document, indent=2))
     else:
-        report.write(document)
+        report.write({**document, "kubernetes": report.read().get("kubernetes")})
+    return 0
+
+
+def run_kubernetes_bench(quick: bool, context: str, registry: str) -> int:
+    """Measure deploys into a cluster, and write that part of the documents unless it was a quick run."""
+    cluster = chosen_cluster("kubernetes", context, registry)
+    assert cluster
+    choice = choose("docker")
+    images = {**OFFICIAL, **choice.images}
+    try:
+        with tempfile.TemporaryDirectory() as folder:
+            found = measure_kubernetes(cluster, Path(folder), images, choice.images, Plan(quick).rounds, _say)
+    except BenchError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    found["measured"] = time.strftime("%Y-%m-%d", time.gmtime())
+    if quick:
+        print(json.dumps(found, indent=2))
+    else:
+        report.write({**report.read(), "kubernetes": found})
     return 0
 
 

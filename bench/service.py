@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import secrets
 import shutil
-import socket
 import subprocess
 import sys
 import tempfile
@@ -15,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from maintain.rendering import example_answers, make_repository, render, write_local_values
+from service_tasks.engine.core.network import free_port
 
 from .routes import FIRST_MARK, add_routes, mark
 
@@ -73,13 +73,6 @@ def run(command: Sequence[str], cwd: Path, environment: Mapping[str, str] | None
         said = "\n".join(line for _, line in lines[-12:]) + done.stdout[-1500:]
         raise BenchError(f"{' '.join(command)} ended with {done.status}:\n{said}")
     return done
-
-
-def free_port() -> int:
-    """A port of this machine that nothing listens to."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 @dataclass

@@ -6,8 +6,9 @@ import subprocess
 from pathlib import Path
 
 from maintain.tls_example import ROOT_CERTIFICATE, caddy_image, read_example
+from service_tasks.engine.core.network import free_port
 
-from .service import ENV, BenchError, free_port
+from .service import ENV, BenchError
 from .ways import Invoke
 
 

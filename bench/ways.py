@@ -31,26 +31,31 @@ SLOW_PROBE = {"interval": "10s", "timeout": "3s", "retries": 3}
 FAST_PROBE = {"interval": "5s", "timeout": "3s", "retries": 3, "start_period": "60s", "start_interval": "100ms"}
 
 
-class Way(Protocol):
-    """A way to deploy: `deploy` takes the code as it is, `switch` only another log level."""
+class Deploys(Protocol):
+    """What brings a service to where it runs."""
 
-    title: str
     service: Service
-
-    def prepare(self) -> None:
-        """Bring the service up for the first time."""
 
     def deploy(self) -> Run:
         """Deploy the code as it is."""
-
-    def switch(self, level: str) -> Run:
-        """Have the same code serve with another log level, without a build."""
 
     def rollback(self) -> Run:
         """Return to the release before the last `deploy`."""
 
     def fail(self) -> Run:
         """Deploy code that ends at its start."""
+
+
+class Way(Deploys, Protocol):
+    """A way to deploy on one engine: `deploy` takes the code as it is, `switch` only another log level."""
+
+    title: str
+
+    def prepare(self) -> None:
+        """Bring the service up for the first time."""
+
+    def switch(self, level: str) -> Run:
+        """Have the same code serve with another log level, without a build."""
 
     def known(self, done: Run) -> float:
         """When a deploy said that the new release is ready, in seconds since 1970."""

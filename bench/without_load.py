@@ -50,7 +50,7 @@ def measure_crash(way: Way, runs: int) -> dict[str, Any]:
     And whether the service's own words were shown, and whether the former release serves.
     """
     took = []
-    with _crashing(way.service):
+    with crashing(way.service):
         for _ in range(runs):
             done = way.fail()
             took.append(way.told(done, CRASHED) - said_last(way, CRASHED))
@@ -62,7 +62,7 @@ def measure_crash(way: Way, runs: int) -> dict[str, Any]:
 
 
 @contextmanager
-def _crashing(service: Service) -> Iterator[None]:
+def crashing(service: Service) -> Iterator[None]:
     """Let the service end as soon as it serves."""
     path = service.folder / "cmd" / service.name / "main.go"
     former = path.read_text(encoding="utf-8")

@@ -7,8 +7,8 @@ import (
 	"time"
 )
 
-// watchPause is the time between two looks.
-const watchPause = 10 * time.Millisecond
+// watchPause is the time between two looks: long enough that looking costs a deploy on two cores nothing.
+const watchPause = 50 * time.Millisecond
 
 // watched is what one client saw that asks for the same path again and again, each time on a new connection.
 type watched struct {
