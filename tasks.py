@@ -19,7 +19,7 @@ from service_tasks.cli import JSON, leave, remainder, service_task
 
 ROOT = Path(__file__).resolve().parent
 FORWARDED = ("deploy", "rollback", "status", "logs", "down")
-QUICK = ("-m", "not docker and not slow", "-n", "auto", "--dist", "loadfile")
+QUICK = ("-m", "not docker and not kubernetes and not slow and not full", "-n", "auto", "--dist", "loadfile")
 GROUPS = {
     "Try it": ["demo", *FORWARDED],
     "Judge it": ["test", "lint", "bench"],
@@ -28,17 +28,29 @@ GROUPS = {
 }
 
 
-@service_task(help={"keep": "leave the service up", "target": "docker or process, whatever is found here"})
-def demo(c: Context, keep: bool = False, target: str = "") -> None:
+CLUSTER = {
+    "context": "a cluster, as kubectl config get-contexts names it",
+    "registry": "where that cluster pulls from and this machine may push to",
+}
+
+
+@service_task(
+    help={
+        "keep": "leave the service up",
+        "target": "docker or process, whatever is found here; or kubernetes",
+        **CLUSTER,
+    }
+)
+def demo(c: Context, keep: bool = False, target: str = "", context: str = "", registry: str = "") -> None:
     """Generate a service, deploy it, show that it is healthy, use it, take it down."""
     from maintain.demo import run_demo
 
-    leave(run_demo(keep, target))
+    leave(run_demo(keep, target, context, registry))
 
 
 @service_task(help={"quick": "only what needs no engine and is not slow: less than two minutes, for use while working"})
 def test(c: Context, quick: bool = False) -> None:
-    """Run all tests; words after -- go to pytest. REQUIRE_DOCKER=1 makes a missing engine an error."""
+    """Run all tests; words after -- go to pytest. REQUIRE_DOCKER=1 and REQUIRE_KUBERNETES=1 take no excuse."""
     command = [sys.executable, "-m", "pytest", *(QUICK if quick else ()), *remainder()]
     leave(subprocess.run(command, cwd=ROOT, check=False).returncode)
 
@@ -57,12 +69,12 @@ def lint(c: Context) -> None:
             leave(status)
 
 
-@service_task(help={"quick": "one run of each and 4 switches, printed, nothing written"})
-def bench(c: Context, quick: bool = False) -> None:
-    """Measure deploys beside two other ways, and write docs/performance.md (ten minutes, needs Docker and Go)."""
-    from bench.run import run_bench
+@service_task(help={"quick": "one run of each and 4 switches, printed, nothing written", **CLUSTER})
+def bench(c: Context, quick: bool = False, context: str = "", registry: str = "") -> None:
+    """Measure deploys beside other ways, and write docs/performance.md (needs Docker and Go; a cluster if named)."""
+    from bench.run import run_bench, run_kubernetes_bench
 
-    leave(run_bench(quick))
+    leave(run_kubernetes_bench(quick, context, registry) if context or registry else run_bench(quick))
 
 
 @service_task(help={"upgrade": "raise Go modules and Python packages to their newest versions first"})

@@ -80,7 +80,7 @@ class Adopter:
     def _merge(self, checkout: Checkout, rendered: Path, scratch: Path) -> Merged:
         objects = checkout.repository.text("rev-parse", "--git-path", "objects")
         bench = make_bench(scratch / "merge", (self.root / objects).resolve())
-        versions = Versions(former={}, kept={}, newer=bench.tree(rendered), service=checkout.tree())
+        versions = Versions(former={}, unasked={}, kept={}, newer=bench.tree(rendered), service=checkout.tree())
         ownership = read_ownership(rendered)
         merged = bench.merge(versions, ownership, self.root, "template")
         self._leave_seeded(merged, ownership)

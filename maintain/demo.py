@@ -6,21 +6,24 @@ import json
 import os
 import secrets
 import shutil
-import socket
 import tempfile
 import urllib.request
-from dataclasses import dataclass
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from service_tasks.engine.core.errors import Fault, UsageFault
+from service_tasks.engine.core.network import free_port
 
-from .base_images import choose
+from .base_images import Choice, choose
+from .demo_cluster import Cluster, chosen_cluster
 from .example import make_service, run_task
 from .rendering import write_local_values
 
 ENV = "staging"
-TARGETS = ("docker", "process")
+TARGETS = ("docker", "process", "kubernetes")
 OWNER_FILE = ".demo.json"
 
 
@@ -31,6 +34,12 @@ class Demo:
     name: str
     folder: Path
     port: int
+    cluster: Cluster | None
+
+    @property
+    def namespace(self) -> str:
+        """Its namespace, where it is in a cluster."""
+        return f"{self.name}-{ENV}"
 
     @property
     def url(self) -> str:
@@ -38,38 +47,66 @@ class Demo:
         return f"http://localhost:{self.port}"
 
 
-def run_demo(keep: bool, target: str) -> int:
+def run_demo(keep: bool, target: str, context: str, registry: str) -> int:
     """Run the demo; gives the exit status of what failed, or 0."""
     if target and target not in TARGETS:
-        raise UsageFault(f'"{target}" is not a target', remedy="use --target=docker or --target=process")
+        raise UsageFault(f'"{target}" is not a target', remedy=f"use --target with one of {', '.join(TARGETS)}")
+    cluster = chosen_cluster(target, context, registry)
     _clear_killed_runs()
-    choice = choose(target)
-    print(f"Target: {choice.target} ({choice.reason})")
-    demo = _new_demo(keep)
+    choice = choose("docker" if cluster else target)
+    print(f"Target: {f'kubernetes, {cluster.context}' if cluster else choice.target} ({choice.reason})")
+    demo = _new_demo(keep, cluster)
     try:
-        make_service(demo.folder, choice, {"project_name": demo.name})
-        write_local_values(demo.folder, {**choice.images, "EDGE_PORT": str(demo.port)}, (ENV,))
-        print(f"Generated {demo.name} in {demo.folder}\n")
+        _generate(demo, choice)
         status = run_task(demo.folder, ["deploy", f"--env={ENV}"])
         if status == 0:
-            _show(demo)
+            with _reached(demo):
+                _show(demo)
     finally:
         if not keep:
-            _take_down(demo.folder)
+            _take_down(demo.folder, cluster)
     if keep:
-        print(f"\nIt is still up. Look around:  cd {demo.folder} && ./inv status --env={ENV}")
-        print(f"Take it down:                ./inv down --env={ENV} --volumes")
+        _tell_kept(demo)
     return status
 
 
-def _new_demo(keep: bool) -> Demo:
+def _new_demo(keep: bool, cluster: Cluster | None) -> Demo:
     name = f"orders-{secrets.token_hex(2)}"
     folder = _home() / name
     folder.mkdir(parents=True)
-    (folder / OWNER_FILE).write_text(json.dumps({"pid": os.getpid(), "keep": keep}), encoding="utf-8")
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return Demo(name, folder, int(probe.getsockname()[1]))
+    owner = {"pid": os.getpid(), "keep": keep, "cluster": asdict(cluster) if cluster else None}
+    (folder / OWNER_FILE).write_text(json.dumps(owner), encoding="utf-8")
+    return Demo(name, folder, free_port(), cluster)
+
+
+def _generate(demo: Demo, choice: Choice) -> None:
+    answers = {"project_name": demo.name}
+    # What a pod has in memory is enough to be shown, and needs no volume of the cluster.
+    make_service(demo.folder, choice, answers | ({"database": "none", "kubernetes": "true"} if demo.cluster else {}))
+    write_local_values(demo.folder, {**choice.images, "EDGE_PORT": str(demo.port)}, (ENV,))
+    if demo.cluster:
+        demo.cluster.use(demo.folder, ENV)
+        demo.cluster.make_namespace(demo.namespace)
+    print(f"Generated {demo.name} in {demo.folder}\n")
+
+
+@contextmanager
+def _reached(demo: Demo) -> Iterator[None]:
+    """Have the service answer at its URL meanwhile."""
+    if demo.cluster is None:
+        yield
+        return
+    with demo.cluster.forwarded(demo.namespace, demo.name, demo.port):
+        yield
+
+
+def _tell_kept(demo: Demo) -> None:
+    print(f"\nIt is still up. Look around:  cd {demo.folder} && ./inv status --env={ENV}")
+    print(f"Take it down:                ./inv down --env={ENV} --volumes")
+    if demo.cluster:
+        print(
+            f"                             kubectl --context={demo.cluster.context} delete namespace {demo.namespace}"
+        )
 
 
 def _show(demo: Demo) -> None:
@@ -103,13 +140,15 @@ def _clear_killed_runs() -> None:
             continue
         if not run["keep"] and not _alive(int(run["pid"])):
             print(f"Taking down {owner.parent.name}, left by a run that was killed")
-            _take_down(owner.parent)
+            _take_down(owner.parent, Cluster(**run["cluster"]) if run["cluster"] else None)
 
 
-def _take_down(folder: Path) -> None:
+def _take_down(folder: Path, cluster: Cluster | None) -> None:
     if (folder / "invoke.yaml").exists() and (folder / "tasks").exists():
         run_task(folder, ["down", f"--env={ENV}", "--volumes", "--yes"])
     shutil.rmtree(folder, ignore_errors=True)
+    if cluster:
+        cluster.remove_namespace(f"{folder.name}-{ENV}")
 
 
 def _alive(pid: int) -> bool:

@@ -1,4 +1,4 @@
-"""Pin the Go modules of the generated service: one go.mod and one go.sum for every choice of database.
+"""Pin the Go modules of the generated service: one go.mod and one go.sum for every choice of database and cache.
 
 Each choice is rendered and tidied by Go itself; a line that is not in all of them gets a condition.
 """
@@ -8,9 +8,10 @@ from __future__ import annotations
 import os
 import subprocess
 import tempfile
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from graphlib import TopologicalSorter
+from itertools import combinations, groupby, product
 from pathlib import Path
 
 import yaml
@@ -18,6 +19,11 @@ import yaml
 from .rendering import example_answers, render
 
 FILES = ("go.mod", "go.sum")
+QUESTIONS = ("database", "cache")
+"""Those whose answers change what Go imports."""
+
+Choice = tuple[str, ...]
+"""An answer to each of QUESTIONS."""
 
 _MODULE = "example.com/locked/service"
 _REPEATED = "\x00"  # marks a line that stands in its file more than once
@@ -41,15 +47,16 @@ def lock(root: Path, *, upgrade: bool = False) -> Report:
     Raises `subprocess.CalledProcessError`, whose stderr says why, where Go cannot tidy a choice.
     """
     skipped: dict[str, str] = {}
-    variants: dict[str, dict[str, list[str]]] = {}
+    variants: dict[Choice, dict[str, list[str]]] = {}
     with tempfile.TemporaryDirectory(prefix="lock-") as scratch:
-        for database in databases(root):
-            service = Path(scratch, database)
-            render(service, {**example_answers(), "database": database, "module_path": _MODULE})
+        for choice in choices(root):
+            service = Path(scratch, "-".join(choice))
+            if not _rendered(service, choice):
+                continue
             _go(service, "mod", "tidy")
             if upgrade:
                 skipped |= _upgrade(service)
-            variants[database] = {name: _lines(service / name) for name in FILES}
+            variants[choice] = {name: _lines(service / name) for name in FILES}
 
     changed = []
     for name in FILES:
@@ -61,31 +68,34 @@ def lock(root: Path, *, upgrade: bool = False) -> Report:
     return Report(tuple(changed), skipped)
 
 
-def databases(root: Path) -> list[str]:
-    """Return the choices of the question `database` in copier.yml."""
+def choices(root: Path) -> list[Choice]:
+    """Return every combination of answers to QUESTIONS in copier.yml."""
     questions = yaml.safe_load((root / "copier.yml").read_text())
-    return list(questions["database"]["choices"].values())
+    return list(product(*(questions[question]["choices"].values() for question in QUESTIONS)))
 
 
-def merge(variants: Mapping[str, list[str]]) -> str:
+def _rendered(service: Path, choice: Choice) -> bool:
+    """Render a service of a choice; False where the template refuses this combination of answers."""
+    try:
+        render(service, {**example_answers(), **dict(zip(QUESTIONS, choice, strict=True)), "module_path": _MODULE})
+    except ValueError:
+        return False
+    return True
+
+
+def merge(variants: Mapping[Choice, list[str]]) -> str:
     """Return the lines of all variants in one text: a line that some variants lack stands under a condition.
 
     The variants must have their common lines in the same order, as sorted files have.
     """
-    owners: dict[str, list[str]] = {}
+    owners: dict[str, list[Choice]] = {}
     order: TopologicalSorter[str] = TopologicalSorter()
     for variant, lines in variants.items():
         for line, before in zip(lines, [None, *lines], strict=False):
             owners.setdefault(line, []).append(variant)
             order.add(line, *([] if before is None else [before]))
-
-    text, current = "", list(variants)
-    for line in _alphabetical(order):
-        if owners[line] != current:
-            text += _close(current, variants) + _open(owners[line], variants)
-            current = owners[line]
-        text += line
-    return text + _close(current, variants)
+    together = groupby(_alphabetical(order), key=owners.__getitem__)
+    return "".join(_under_conditions(list(lines), group, list(variants)) for group, lines in together)
 
 
 def _alphabetical(order: TopologicalSorter[str]) -> Iterator[str]:
@@ -99,21 +109,35 @@ def _alphabetical(order: TopologicalSorter[str]) -> Iterator[str]:
         ready = [other for other in ready if other != line] + list(order.get_ready())
 
 
-def _condition(owners: list[str], variants: Iterable[str]) -> str:
-    others = [variant for variant in variants if variant not in owners]
-    if len(owners) == 1:
-        return f"database == '{owners[0]}'"
+def _under_conditions(lines: list[str], owners: list[Choice], variants: list[Choice]) -> str:
+    """Some lines as the owners alone get them; no condition is about two questions."""
+    conditions = _conditions(owners, variants)
+    if conditions is None:  # those with each answer to the last question get the lines by a condition of their own
+        answers = dict.fromkeys(owner[-1] for owner in owners)
+        parts = [[owner for owner in owners if owner[-1] == answer] for answer in answers]
+        return "".join(_under_conditions(lines, part, variants) for part in parts)
+    opened = "".join(f"{{% if {condition} %}}\n" for condition in conditions)
+    return opened + "".join(lines) + "{% endif %}\n" * len(conditions)
+
+
+def _conditions(owners: list[Choice], variants: list[Choice]) -> list[str] | None:
+    """The fewest conditions that all hold for the owners and nobody else, one a question; None without such."""
+    answers = [{owner[place] for owner in owners} for place in range(len(owners[0]))]
+    for number in range(len(answers) + 1):
+        for places in combinations(range(len(answers)), number):
+            if [each for each in variants if all(each[place] in answers[place] for place in places)] == owners:
+                return [_condition(place, answers[place], variants) for place in places]
+    return None
+
+
+def _condition(place: int, answers: set[str], variants: list[Choice]) -> str:
+    known = list(dict.fromkeys(variant[place] for variant in variants))
+    others = [answer for answer in known if answer not in answers]
+    if len(answers) == 1:
+        return f"{QUESTIONS[place]} == '{next(iter(answers))}'"
     if len(others) == 1:
-        return f"database != '{others[0]}'"
-    return f"database in {owners}"
-
-
-def _open(owners: list[str], variants: Mapping[str, list[str]]) -> str:
-    return "" if len(owners) == len(variants) else f"{{% if {_condition(owners, variants)} %}}\n"
-
-
-def _close(owners: list[str], variants: Mapping[str, list[str]]) -> str:
-    return "" if len(owners) == len(variants) else "{% endif %}\n"
+        return f"{QUESTIONS[place]} != '{others[0]}'"
+    return f"{QUESTIONS[place]} in {[answer for answer in known if answer in answers]}"
 
 
 def _lines(file: Path) -> list[str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import warnings
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -59,3 +59,12 @@ def use_target(folder: Path, target: str) -> None:
     path.write_text(
         path.read_text(encoding="utf-8").replace("target: docker\n", f"target: {target}\n"), encoding="utf-8"
     )
+
+
+def use_cluster(folder: Path, environment: str, contexts: Sequence[str], registry: str) -> None:
+    """Have an environment in `invoke.yaml` be in clusters, as contexts of kubectl, that pull from a registry."""
+    path = folder / "invoke.yaml"
+    text, former = path.read_text(encoding="utf-8"), f"  {environment}:\n    target: docker\n"
+    assert former in text, f"{path} has no {environment} on Docker"
+    settings = f"target: kubernetes\n    contexts: [{', '.join(contexts)}]\n    registry: {registry}\n"
+    path.write_text(text.replace(former, f"  {environment}:\n    {settings}"), encoding="utf-8")
