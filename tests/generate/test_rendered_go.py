@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import struct
 import subprocess
@@ -94,6 +95,13 @@ def require_checked(service: Service, go: str) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
 
 
+def of_packages_that_failed(said: str) -> str:
+    """What `go test -v` said of the packages that did not pass."""
+    packages = re.split(r"^((?:ok|FAIL|\?) *\t.*)\n", said, flags=re.MULTILINE)
+    failed = [text + end for text, end in zip(packages[::2], packages[1::2], strict=False) if end.startswith("FAIL")]
+    return "\n".join(failed)[-20_000:]
+
+
 def run_tests(service: Service, go: str, **env: str) -> None:
     """Run its tests; all have to pass, and with these variables none may be skipped."""
     race = ["-race"] if COMPILER else []
@@ -110,7 +118,7 @@ def run_tests(service: Service, go: str, **env: str) -> None:
         CGO_ENABLED="1" if COMPILER else "0",
         **env,
     )
-    assert done.returncode == 0, done.stdout[-6000:] + done.stderr
+    assert done.returncode == 0, of_packages_that_failed(done.stdout) + done.stderr
     assert "--- PASS" in done.stdout
     skipped = [line for line in done.stdout.splitlines() if "--- SKIP" in line]
     assert not skipped or "TEST_DATABASE_URL" not in env, skipped

@@ -107,6 +107,7 @@ class Stack:
             return bool(answers)
 
         if not wait_until(answered, RESTART_SECONDS, RESTART_PAUSE):
+            self.require("edge")  # Where it is the engine, or the way to it, that is gone, this says so.
             raise DeployFault("the front door does not answer", where=self.name, remedy=RENEW_EDGE)
         return answers[0]
 
