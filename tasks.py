@@ -69,11 +69,16 @@ def lint(c: Context) -> None:
             leave(status)
 
 
-@service_task(help={"quick": "one run of each and 4 switches, printed, nothing written", **CLUSTER})
-def bench(c: Context, quick: bool = False, context: str = "", registry: str = "") -> None:
-    """Measure deploys beside other ways, and write docs/performance.md (needs Docker and Go; a cluster if named)."""
-    from bench.run import run_bench, run_kubernetes_bench
+OPTIONS = "only what the options of a service cost while it runs, for docs/options.md"
 
+
+@service_task(help={"quick": "one run of each and 4 switches, printed, nothing written", "options": OPTIONS, **CLUSTER})
+def bench(c: Context, quick: bool = False, options: bool = False, context: str = "", registry: str = "") -> None:
+    """Measure deploys beside other ways, and write docs/performance.md (needs Docker and Go; a cluster if named)."""
+    from bench.run import run_bench, run_kubernetes_bench, run_options_bench
+
+    if options:
+        leave(run_options_bench())
     leave(run_kubernetes_bench(quick, context, registry) if context or registry else run_bench(quick))
 
 

@@ -12,13 +12,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from maintain.base_images import OFFICIAL, choose
+from maintain.base_images import OFFICIAL, Choice, choose
 from maintain.demo_cluster import chosen_cluster
 from maintain.stand_ins import runtimes_present
 
 from . import load_client, machine, ours, report, sizes
 from .kubernetes import measure_kubernetes
 from .measure import measure_way
+from .options import measure_options
 from .race import measure_race
 from .service import BenchError, Service, make_service, remove_images
 from .tls import put_behind_tls
@@ -56,8 +57,7 @@ class Plan:
 def run_bench(quick: bool) -> int:
     """Measure, and write the documents unless it was a quick run; gives the exit status."""
     choice = choose("docker")
-    if "no Docker engine" in choice.reason or not load_client.find_go():
-        print("error: the benchmarks need a Docker engine and Go on the PATH", file=sys.stderr)
+    if not _equipped(choice):
         return 3
     images = {"RUNTIME_IMAGE": runtimes_present().get("alpine", "alpine:3.22"), **OFFICIAL, **choice.images}
     started = time.monotonic()
@@ -92,6 +92,27 @@ def run_kubernetes_bench(quick: bool, context: str, registry: str) -> int:
     else:
         report.write({**report.read(), "kubernetes": found})
     return 0
+
+
+def run_options_bench() -> int:
+    """Measure what the options of a service cost, and write their documents."""
+    choice = choose("docker")
+    if not _equipped(choice):
+        return 3
+    try:
+        measure_options(choice.images, {**OFFICIAL, **choice.images}, _say)
+    except BenchError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+def _equipped(choice: Choice) -> bool:
+    """Whether there is an engine and a Go; says so where there is not."""
+    if "no Docker engine" in choice.reason or not load_client.find_go():
+        print("error: the benchmarks need a Docker engine and Go on the PATH", file=sys.stderr)
+        return False
+    return True
 
 
 def _measure(plan: Plan, images: Mapping[str, str], settings: Mapping[str, str]) -> dict[str, Any]:

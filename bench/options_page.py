@@ -1,0 +1,132 @@
+"""docs/options.md, made of docs/options.json: `python -m bench.options_page` makes it again."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from .report import FOLDER
+
+DATA, TEXT = FOLDER / "options.json", FOLDER / "options.md"
+INTRODUCTION = """\
+# Options
+
+What each option of a service is for, what it costs while the service runs, and when not to take it. How to choose one
+is in [generate.md](generate.md#questions); an option that is off leaves nothing behind and costs nothing, and each
+can be [taken or given up later](update.md).
+
+## What they cost
+
+Measured on {measured} in one run (`./inv bench --options` measures again and writes this page). The binary is that of
+staging, stripped, and runs on this machine beside its servers; nothing else does.
+
+"""
+HEADINGS = (
+    "`database`, `cache`",
+    "binary",
+    "start until ready",
+    "memory at rest",
+    "after the requests",
+    "processor time of a GET",
+    "of a POST",
+    "answer to a GET",
+    "to a POST",
+)
+METHOD = """
+- **Start until ready**: from the start of the process to the first 200 of `/readyz`, asked every millisecond; the
+  median of {starts}. It holds the connection to the database, and that its schema is the wanted one.
+- **Memory**: what is resident (`VmRSS`), two seconds after the start, and once more after the requests below.
+- **Processor time**: user and system time of the service for one request, without that of its servers, over
+  {requests:,} requests in turn on one connection. Each POST makes an order, each GET reads the last one by its id.
+- **Answer**: the median on that connection, the client's own time (Python) included: some {client:.1f} ms of each.
+"""
+MACHINE = "\nOn {processor}, {memory}, {system}, Go {go}; {images}.\n"
+SECTIONS = """
+## `kind`
+
+Sets the defaults of the questions that follow, and has no cost of its own. Take `minimal` for a service that keeps
+nothing, `standard` for one that does; `everything` is the fastest way to see all there is, and not what to begin a
+product with: every part of it is one more thing to run.
+
+## `database`
+
+Where orders are kept; with `none` in memory, so that nothing outlives the process.
+
+- **`postgres`** for anything that several slots, hosts or pods serve. Not for a service whose data is one file on one
+  machine and may be away for a moment: a server has to be run, backed up and upgraded.
+- **`mysql`** where MySQL or MariaDB is what your people run already. Not otherwise: it has neither a transactional
+  change of the schema nor `RETURNING`, so a migration that fails half-way is repaired by hand, and what was changed
+  is read once more; and each statement is prepared before it is run, one way to the server more.
+- **`sqlite`** for one machine: no server, no network, and the smallest answer time of all that keep anything. Not for
+  several hosts, nor for more than one pod; one writer at a time is let in. Its engine is compiled from C to Go and
+  makes the binary the largest.
+- **`none`** for a service whose data is elsewhere. Not to begin with and change later what could be decided now:
+  orders of the former process are gone with it.
+
+## `cache`
+
+Redis before the database, for orders that are read far more often than they change: see [work.md](work.md#the-cache).
+
+- It takes reads off the database; with one client, on one machine, it saves little time, as a primary key is read as
+  quickly as a key of Redis. It pays where the database is the bottleneck, or further away than Redis.
+- A write costs more: the order's key is deleted twice, and the second time is a row of an outbox, in the order's own
+  transaction.
+- Not for a service whose database has time to spare, and not for data of which a stale moment is not acceptable:
+  between the commit and the first delete, another client may read what was true before.
+
+## `runtime`
+
+The base of the image: the binary is the same. `scratch` has nothing in it but the service: the smallest, and nothing
+to be patched. `alpine` where you want a shell in the container, for a few megabytes; `distroless` where your company
+asks for it by name. Sizes are in [performance.md](performance.md#aims).
+
+## `kubernetes`
+
+Manifests and the target `kubernetes`: see [kubernetes.md](kubernetes.md). The binary is the same to the byte, and the
+tasks grow by some 1,500 lines of code. Not for one machine, nor for a handful: Docker and `hosts` deploy faster there
+and need no cluster that somebody runs.
+
+## `ci`
+
+Files of a pipeline, and nothing in the service. `none` where another system builds: the tasks are all that it has to
+call.
+"""
+
+
+def page(document: Mapping[str, Any]) -> str:
+    """The page as Markdown."""
+    found = document["machine"]
+    rows = [list(HEADINGS), ["---"] * len(HEADINGS), *(_row(each) for each in document["variants"])]
+    table = "".join(f"| {' | '.join(row)} |\n" for row in rows)
+    method = METHOD.format(**{name: document[name] for name in ("starts", "requests")}, client=_fastest(document))
+    place = {name: found[name] for name in ("processor", "memory", "system")}
+    beneath = MACHINE.format(**place, go=found["Go"], images=f"servers: {found['base images']}")
+    return INTRODUCTION.format(measured=document["measured"]) + table + method + beneath + SECTIONS
+
+
+def write(document: Mapping[str, Any]) -> None:
+    """Write the data and the page."""
+    DATA.write_text(json.dumps(document, indent=2) + "\n", encoding="utf-8")
+    TEXT.write_text(page(document), encoding="utf-8")
+
+
+def _row(cost: Mapping[str, Any]) -> list[str]:
+    megabytes = [f"{cost[name] / 1e6:.1f} MB" for name in ("binary_bytes", "rest_bytes", "loaded_bytes")]
+    return [
+        f"`{cost['database']}`, `{cost['cache']}`",
+        megabytes[0],
+        f"{cost['start_ms']:.0f} ms",
+        *megabytes[1:],
+        *(f"{cost[name]:.0f} µs" for name in ("get_cpu_us", "post_cpu_us")),
+        *(f"{cost[name]:.2f} ms" for name in ("get_ms", "post_ms")),
+    ]
+
+
+def _fastest(document: Mapping[str, Any]) -> float:
+    """The quickest answer of all, in milliseconds: of a service that looks into its own memory."""
+    return min(float(each["get_ms"]) for each in document["variants"])
+
+
+if __name__ == "__main__":
+    write(json.loads(DATA.read_text(encoding="utf-8")))
