@@ -1,13 +1,14 @@
-"""Deploys into a cluster beside `docker push`, `kubectl apply` and `kubectl rollout status`, in turn."""
+"""Deploys into a cluster beside kubectl's and helm's own, in turn."""
 
 from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
@@ -24,6 +25,7 @@ from .service import ENV, BenchError, Run, Service, make_service, remove_images,
 from .ways import Deploys, Invoke
 from .without_load import CRASHED, crashing
 
+OVERLAY = f"deploy/kubernetes/overlays/{ENV}"
 LOOK_SECONDS = 0.05
 """Between two looks at what is served."""
 STATUS_SECONDS = 60
@@ -42,31 +44,33 @@ class KubectlApply(Deploys):
     _number: int = 0
 
     def deploy(self) -> Run:
-        return self._script(0)
+        return self._run(f"{self._build()}{self._apply()}", 0)
 
     def rollback(self) -> Run:
-        """`kubectl rollout undo`, which returns to the former image and to the name of the former values."""
-        return self._run(f"kubectl {self._where} rollout undo deployment/{self.service.name}\n{self._wait}", 0)
+        return self._run(self._undo(), 0)
 
     def fail(self) -> Run:
-        return self._script(1)
+        return self._run(f"{self._build()}{self._apply()}", 1)
 
-    def _script(self, status: int) -> Run:
+    def _build(self) -> str:
+        """The lines that build the image, push it, and write its digest into the overlay."""
         self._number += 1
         repository = f"{self.cluster.registry}/{self.service.name}"
         tag = f"{repository}:{self._number}"
-        overlay = f"deploy/kubernetes/overlays/{ENV}"
-        return self._run(
-            f"""\
+        return f"""\
 docker build --quiet --build-arg GO_IMAGE={self.images["GO_IMAGE"]} --tag {tag} .
 docker push --quiet {tag}
 digest=$(docker image inspect --format '{{{{index .RepoDigests 0}}}}' {tag} | cut -d@ -f2)
-sed -i -E "s|newName: .*|newName: {repository}|; s/(newTag|digest): .*/digest: $digest/" {overlay}/kustomization.yaml
-kubectl {self._where} apply --kustomize {overlay}
-{self._wait}
-""",
-            status,
-        )
+sed -i -E "s|newName: .*|newName: {repository}|; s/(newTag|digest): .*/digest: $digest/" {OVERLAY}/kustomization.yaml
+"""
+
+    def _apply(self) -> str:
+        """The lines that bring the overlay into the cluster, and wait."""
+        return f"kubectl {self._where} apply --kustomize {OVERLAY}\n{self._wait}"
+
+    def _undo(self) -> str:
+        """The lines that return to the former image and to the name of the former values."""
+        return f"kubectl {self._where} rollout undo deployment/{self.service.name}\n{self._wait}"
 
     @property
     def _where(self) -> str:
@@ -74,19 +78,50 @@ kubectl {self._where} apply --kustomize {overlay}
 
     @property
     def _wait(self) -> str:
-        return f"kubectl {self._where} rollout status deployment/{self.service.name} --timeout={STATUS_SECONDS}s"
+        return f"kubectl {self._where} rollout status deployment/{self.service.name} --timeout={STATUS_SECONDS}s\n"
 
     def _run(self, script: str, status: int) -> Run:
         return run(["bash", "-euc", script], self.service.folder, os.environ, status)
 
 
+@dataclass
+class HelmUpgrade(KubectlApply):
+    """The same once more as a release of helm, which takes back what does not become ready."""
+
+    def _apply(self) -> str:
+        return f"""\
+mkdir -p dist/chart/templates
+printf 'apiVersion: v2\\nname: {self.service.name}\\nversion: 0.1.0\\n' >dist/chart/Chart.yaml
+kubectl kustomize {OVERLAY} >dist/chart/templates/all.yaml
+helm {self._to} upgrade --install {self.service.name} dist/chart --atomic --timeout={STATUS_SECONDS}s
+"""
+
+    def _undo(self) -> str:
+        return f"helm {self._to} rollback {self.service.name} --wait --timeout={STATUS_SECONDS}s\n"
+
+    @property
+    def _to(self) -> str:
+        return f"--kube-context={self.cluster.context} --namespace={self.service.name}-{ENV}"
+
+
 def measure_kubernetes(
     cluster: Cluster, base: Path, images: Mapping[str, str], settings: Mapping[str, str], rounds: int, say: Say
 ) -> dict[str, Any]:
-    """Medians of `rounds` rounds, both ways in turn; the crash once. Each way has its own service and namespace."""
-    with _service(cluster, base, settings) as ours, _service(cluster, base, settings) as theirs:
-        ways: dict[str, Deploys] = {"kubectl": KubectlApply(theirs, cluster, images), "invoke": Invoke(ours)}
+    """Medians of `rounds` rounds, all ways in turn; the crash once. Each way has its own service and namespace.
+
+    helm is among them where it is on the PATH.
+    """
+    with ExitStack() as services:
+
+        def service() -> Service:
+            return services.enter_context(_service(cluster, base, settings))
+
+        ways: dict[str, Deploys] = {"kubectl": KubectlApply(service(), cluster, images)}
+        if shutil.which("helm"):
+            ways["helm"] = HelmUpgrade(service(), cluster, images)
+        ours = service()
         cluster.use(ours.folder, ENV)
+        ways["invoke"] = Invoke(ours)
         taken: dict[str, dict[str, list[float]]] = {name: {} for name in ways}
         for way in ways.values():
             way.deploy()

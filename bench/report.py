@@ -20,6 +20,7 @@ WAYS = {
     "compose": "Compose at its best",
     "invoke": "`invoke deploy`",
 }
+IN_A_CLUSTER = {"kubectl": "kubectl", "helm": "helm", "invoke": "`invoke deploy`"}
 RACE = {"plain": "plain Compose", "compose": "Compose at its best, one container", "invoke": "`invoke deploy`"}
 
 
@@ -138,9 +139,10 @@ def _kubernetes(document: Mapping[str, Any]) -> str:
     found = document.get("kubernetes")
     if not found:
         return ""
-    plain, ours = found["ways"]["kubectl"], found["ways"]["invoke"]
+    titles = {name: title for name, title in IN_A_CLUSTER.items() if name in found["ways"]}
+    ways = [found["ways"][name] for name in titles]
     rows = [
-        [what, *(f"{way[key]:.2f} s" for way in (plain, ours)), f"{ours[key] / plain[key]:.2f}"]
+        [what, *(f"{way[key]:.2f} s" for way in ways), f"{ways[-1][key] / ways[0][key]:.2f}"]
         for what, key in (
             ("one changed line until all is done", "total_s"),
             ("one changed line until it is served", "serving_s"),
@@ -149,9 +151,9 @@ def _kubernetes(document: Mapping[str, Any]) -> str:
             ("crash at the start until the command ends", "crash_s"),
         )
     ]
-    rows.append(["the service's last words are shown", *(_yes(way["shows_words"]) for way in (plain, ours)), ""])
+    rows.append(["the service's last words are shown", *(_yes(way["shows_words"]) for way in ways), ""])
     text = KUBERNETES.format(measured=found["measured"], version=found["version"], rounds=found["rounds"])
-    return text + _table(["", "kubectl", "`invoke deploy`", "in times of kubectl"], rows)
+    return text + _table(["", *titles.values(), "in times of kubectl"], rows)
 
 
 def _method(document: Mapping[str, Any]) -> str:

@@ -46,7 +46,8 @@ KUBERNETES = """\
 
 Measured on {measured} with Kubernetes {version} of one node, {rounds} rounds in turn, medians. **kubectl** is a script
 of five lines with the same Dockerfile and manifests: `docker build`, `docker push`, the digest into the overlay,
-`kubectl apply --kustomize`, `kubectl rollout status`; its way back is `kubectl rollout undo`. A change is served once
+`kubectl apply --kustomize`, `kubectl rollout status`; its way back is `kubectl rollout undo`. **helm** has the same
+manifests as its chart, `helm upgrade --install --atomic` and `helm rollback --wait`. A change is served once
 the API server's way to the Service answers with the new string. `invoke deploy` does
 more: it holds a lock, keeps what a rollback needs, asks the new pods and the Service which build they are, and waits
 until the former pods have ended.
