@@ -5,7 +5,6 @@ from __future__ import annotations
 import http.client
 import json
 import os
-import secrets
 import subprocess
 import tempfile
 import time
@@ -16,16 +15,14 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from maintain.rendering import ROOT
 from service_tasks.engine.core.network import free_port
 from service_tasks.engine.core.waiting import wait_until
 
 from . import machine
 from .options_page import write
+from .servers import PASSWORD, server
 from .service import BenchError, make_service
 
-PASSWORD = "dev-only-password"
-"""That of the servers in the docker-compose.yml at the root."""
 SERVERS = {
     "postgres": ("DATABASE_URL", "postgres://dev@127.0.0.1:{port}/dev?sslmode=disable"),
     "mysql": ("DATABASE_URL", "mysql://root@127.0.0.1:{port}/dev?tls=false"),
@@ -66,7 +63,7 @@ def measure_options(settings: Mapping[str, str], images: Mapping[str, str], say:
         say(f"database: {database}, cache: {cache}")
         with tempfile.TemporaryDirectory() as folder, ExitStack() as servers:
             beside = {
-                name: servers.enter_context(_server(name, images)) for name in (database, cache) if name in SERVERS
+                name: servers.enter_context(server(name, images)) for name in (database, cache) if name in SERVERS
             }
             document["variants"].append(asdict(_cost_of(database, cache, Path(folder), beside, settings)))
     write(document)
@@ -178,19 +175,3 @@ def _ready(port: int) -> bool:
         connection.request("GET", "/readyz")
         return connection.getresponse().status == 200
     return False
-
-
-@contextmanager
-def _server(name: str, images: Mapping[str, str]) -> Iterator[int]:
-    """Run a server of the docker-compose.yml at the root; gives its port on the loopback."""
-    port = free_port()
-    env = {**os.environ, **images, f"{name.upper()}_PORT": str(port)}
-    compose = ["docker", "compose", "--project-name", f"bench-{secrets.token_hex(3)}"]
-    try:
-        up = [*compose, "up", "--detach", "--wait", "--quiet-pull", name]
-        done = subprocess.run(up, cwd=ROOT, env=env, capture_output=True, text=True, check=False, timeout=300)
-        if done.returncode:
-            raise BenchError(done.stderr.strip())
-        yield port
-    finally:
-        subprocess.run([*compose, "down", "--volumes"], cwd=ROOT, env=env, capture_output=True, check=False, timeout=60)

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import os
-import secrets
-import subprocess
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
+from bench.servers import PASSWORD, server
 from maintain.base_images import engine_answers
 
-from ..conftest import free_port
-from ..support.service import ROOT, git
+from ..support.service import git
 from ..support.template_versions import commit, plain_copy
 
 
@@ -37,14 +34,14 @@ def untracked_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def postgres(request: pytest.FixtureRequest) -> Iterator[str]:
     """The URL of a PostgreSQL of this module's own."""
     with engine(request, "postgres") as port:
-        yield f"postgres://dev:dev-only-password@127.0.0.1:{port}/dev"
+        yield f"postgres://dev:{PASSWORD}@127.0.0.1:{port}/dev"
 
 
 @pytest.fixture(scope="module")
 def mysql(request: pytest.FixtureRequest) -> Iterator[str]:
     """The URL of a MySQL of this module's own."""
     with engine(request, "mysql") as port:
-        yield f"mysql://root:dev-only-password@127.0.0.1:{port}/dev"
+        yield f"mysql://root:{PASSWORD}@127.0.0.1:{port}/dev"
 
 
 @pytest.fixture(scope="module")
@@ -57,14 +54,5 @@ def redis(request: pytest.FixtureRequest) -> Iterator[str]:
 @contextmanager
 def engine(request: pytest.FixtureRequest, name: str) -> Iterator[int]:
     """Run one of the engines in the docker-compose.yml at the root; gives its port on the loopback."""
-    images: Mapping[str, str] = request.getfixturevalue("base_images") if engine_answers() else {}
-    port = free_port()
-    env = {**os.environ, **images, f"{name.upper()}_PORT": str(port)}
-    compose = ["docker", "compose", "--project-name", f"copier-gin-{secrets.token_hex(3)}"]
-    try:
-        up = [*compose, "up", "--detach", "--wait", "--quiet-pull", name]
-        done = subprocess.run(up, cwd=ROOT, env=env, capture_output=True, text=True, check=False, timeout=300)
-        assert done.returncode == 0, done.stderr
+    with server(name, request.getfixturevalue("base_images") if engine_answers() else {}) as port:
         yield port
-    finally:
-        subprocess.run([*compose, "down", "--volumes"], cwd=ROOT, env=env, capture_output=True, check=False, timeout=60)

@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from bench.servers import PASSWORD, server
 from service_tasks.engine.build.toolchain import find_go
 
 from ..conftest import Render, free_port
@@ -120,24 +121,46 @@ def test_a_cache_that_is_left_alone_for_five_minutes_makes_a_ticket(promtool: Pr
 @pytest.mark.slow
 def test_every_panel_shows_something_of_a_service_that_runs(rendered: Render, tmp_path: Path) -> None:
     service = rendered(database="none", kubernetes=True)
+    require_something_in_every_panel(service, tmp_path)
+
+
+@pytest.mark.slow
+@pytest.mark.docker
+def test_every_panel_shows_something_of_a_service_with_a_cache(
+    rendered: Render, tmp_path: Path, base_images: dict[str, str]
+) -> None:
+    service = rendered(database="postgres", cache="redis", kubernetes=True)
+    with server("postgres", base_images) as database, server("redis", base_images) as cache:
+        require_something_in_every_panel(
+            service,
+            tmp_path,
+            DATABASE_URL=f"postgres://dev:{PASSWORD}@127.0.0.1:{database}/dev",
+            REDIS_URL=f"redis://127.0.0.1:{cache}",
+        )
+
+
+def require_something_in_every_panel(service: Path, folder: Path, **values: str) -> None:
+    """Fail where a panel of the dashboard stays empty while the service runs and answers."""
     labels = {"job": "orders", "namespace": "shop", "pod": "orders-abc"}
-    with running(service, tmp_path) as (public, admin), scraping(admin, labels, tmp_path) as prometheus:
+    with running(service, folder, values) as (public, admin), scraping(admin, labels, folder) as prometheus:
 
         def empty() -> list[str]:
-            request("GET", f"http://{public}/api/v1/orders/none")
+            request("GET", f"http://{public}/v1/orders/none")
             return [title for title, query in queries(service) if not prometheus.query(query)]
 
         until(lambda: empty() == [], lambda: f"nothing is in {empty()}")
 
 
 @contextmanager
-def running(service: Path, folder: Path) -> Iterator[tuple[str, str]]:
-    """A service's process, by the addresses of its API and of its metrics."""
+def running(service: Path, folder: Path, values: Mapping[str, str]) -> Iterator[tuple[str, str]]:
+    """A service's process, by the addresses of its API and of its metrics; its database has its schema before."""
     go, binary = find_go(), folder / "orders"
     assert go
     subprocess.run([go, "build", "-o", binary, "./cmd/orders"], cwd=service, check=True, timeout=300)
     ports = free_port(), free_port()
-    environment = {**os.environ, "APP_ENV": "dev", "HTTP_PORT": str(ports[0]), "ADMIN_PORT": str(ports[1])}
+    environment = {**os.environ, "APP_ENV": "dev", "HTTP_PORT": str(ports[0]), "ADMIN_PORT": str(ports[1]), **values}
+    if values:
+        subprocess.run([binary, "migrate"], env=environment, check=True, capture_output=True, timeout=60)
     process = subprocess.Popen([binary], env=environment, stderr=subprocess.DEVNULL)
     try:
         until(lambda: request("GET", f"http://127.0.0.1:{ports[0]}/readyz").status == 200, "the service answers")
