@@ -6,7 +6,6 @@ import os
 import secrets
 import shutil
 import signal
-import socket
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -15,6 +14,7 @@ import pytest
 
 from maintain.base_images import choose, engine_answers
 from maintain.rendering import example_answers, make_repository, render, use_target, write_local_values
+from service_tasks.engine.core.network import free_port
 
 from .support.service import Service, docker
 from .support.template_versions import Template, make_template
@@ -127,13 +127,6 @@ def make_service(
     for service in services:
         service.take_down()
         remove_images(service.folder.name)
-
-
-def free_port() -> int:
-    """A port of this machine that nothing listens to."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def remove_images(service: str) -> None:

@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 import pytest
 
 from maintain.rendering import write_local_values
+from service_tasks.engine.core.network import free_port
 
-from ..conftest import free_port
 from ..hosts.remote_hosts import Registry
 from ..support.service import Service, change, docker, git, request
 

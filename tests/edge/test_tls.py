@@ -14,8 +14,9 @@ from pathlib import Path
 import pytest
 
 from maintain.tls_example import ROOT_CERTIFICATE, caddy_image, read_example
+from service_tasks.engine.core.network import free_port
 
-from ..conftest import DOCKER_REQUIRED, free_port
+from ..conftest import DOCKER_REQUIRED
 from ..support.service import ROOT, Service, docker
 from ..support.waiting import until
 from .switches import deployed, invoke, orders_in_database, switch_under_load

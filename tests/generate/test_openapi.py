@@ -9,7 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from ..conftest import Render, free_port
+from service_tasks.engine.core.network import free_port
+
+from ..conftest import Render
 from ..support.service import request
 from ..support.waiting import until
 from .checkouts import build, checkout

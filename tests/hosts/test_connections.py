@@ -11,10 +11,10 @@ import pytest
 
 from service_tasks.engine.config.settings import Host, parse_host
 from service_tasks.engine.core.errors import MissingFault
+from service_tasks.engine.core.network import free_port
 from service_tasks.engine.docker.engine import Engine
 from service_tasks.engine.docker.hosts import Connection, connect
 
-from ..conftest import free_port
 from ..support.service import Service, docker, request
 from .remote_hosts import Keys, RemoteHost, ServiceOnHosts
 

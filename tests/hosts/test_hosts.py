@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from bench.routes import LEVEL, add_routes
+from service_tasks.engine.core.network import free_port
 
-from ..conftest import free_port
 from ..support.service import EXIT, Service, change, docker, serving_does
 from ..support.strikes import Strike, history, level_of, next_level
 from .remote_hosts import Keys, Registry, RemoteHost, ServiceOnHosts

@@ -12,8 +12,8 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from service_tasks.engine.build.toolchain import find_go
+from service_tasks.engine.core.network import free_port
 
-from ..conftest import free_port
 from .cluster import CONTEXT, go_module, kubectl, variables
 
 MODULE = "github.com/argoproj/argo-cd/v3@v3.1.9"

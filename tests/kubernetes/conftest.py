@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from ..conftest import free_port
+from service_tasks.engine.core.network import free_port
+
 from ..hosts.remote_hosts import Registry
 from ..support.service import Service
 from .cluster import ServiceInCluster, why_no_cluster

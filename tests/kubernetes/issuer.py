@@ -16,7 +16,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
-from ..conftest import free_port
+from service_tasks.engine.core.network import free_port
+
 from ..support.waiting import until
 from .cluster import OWN
 

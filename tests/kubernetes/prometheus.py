@@ -12,7 +12,8 @@ from typing import Any
 
 import yaml
 
-from ..conftest import free_port
+from service_tasks.engine.core.network import free_port
+
 from ..support.service import request
 from ..support.waiting import until
 

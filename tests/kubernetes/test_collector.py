@@ -16,8 +16,8 @@ from pathlib import Path
 import pytest
 
 from service_tasks.engine.build.toolchain import find_go
+from service_tasks.engine.core.network import free_port
 
-from ..conftest import free_port
 from ..hosts.remote_hosts import Registry
 from ..support.service import docker, request
 from ..support.waiting import until

@@ -14,8 +14,9 @@ import pytest
 
 from bench.servers import PASSWORD, server
 from service_tasks.engine.build.toolchain import find_go
+from service_tasks.engine.core.network import free_port
 
-from ..conftest import Render, free_port
+from ..conftest import Render
 from ..support.service import request
 from ..support.waiting import until
 from .prometheus import PROGRAMS, Promtool, scraping

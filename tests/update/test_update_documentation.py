@@ -14,8 +14,8 @@ from pathlib import Path
 import pytest
 
 from maintain.rendering import use_target, write_local_values
+from service_tasks.engine.core.network import free_port
 
-from ..conftest import free_port
 from ..support.service import ROOT, Service
 from ..support.template_versions import commit
 from .updating import Garage
