@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Collection, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
 from ..build import gobuild, image
+from ..build.host_build import HostBuild
 from ..build.promotion import Registry
 from ..build.source import BuildInfo
 from ..build.toolchain import find_go, this_machine
@@ -32,25 +33,18 @@ class ImageBuild:
     stack: Stack
     builder: Engine
     shipped: str = ""
-    _flags: tuple[str, str] = ("", "")
-    _folder: Path | None = None
     _told: str = ""
-    _begun: gobuild.BegunBuild | None = None
     _taken: str = ""
 
-    @contextmanager
-    def ahead(self, info: BuildInfo) -> Iterator[None]:
+    def __post_init__(self) -> None:
+        self._binary = HostBuild(self.stack.runner)
+
+    def ahead(self, info: BuildInfo) -> AbstractContextManager[None]:
         """Begin to build on the host, where Go is here; what is not finished meanwhile ends.
 
         No engine has been asked for its platform by then: this machine's own is the likely one.
         """
-        if find_go() and not self.stack.runner.dry and not self._taken:
-            self._begun = gobuild.begin(self.stack.runner, self._plan(info, f"linux/{this_machine()[1]}"))
-        try:
-            yield
-        finally:
-            if self._begun:
-                self._begun.end()
+        return nullcontext() if self._taken else self._binary.ahead(self._plan(info, f"linux/{this_machine()[1]}"))
 
     def take(self, info: BuildInfo, source: str) -> BuildInfo:
         """Have the image that `source` has published in the place of one that is built; gives what is in it."""
@@ -65,16 +59,9 @@ class ImageBuild:
         """Build on the host where Go is here; else the image's own build stage does it. Gives a detail line."""
         if self._taken:
             return image.TAKEN
-        runner, plan = self.stack.runner, self._plan(info, self.stack.engine.platform())
-        self._flags = (plan.ldflags, plan.gcflags)
-        if not find_go():
-            return "inside Docker, as there is no Go here"
-        if self._begun and self._begun.plan != plan:
-            self._begun.end()
-            self._begun = None
-        gobuild.build(runner, plan, info, self._begun)
-        self._folder = gobuild.package_folder(runner, plan)
-        return f"{plan.output.relative_to(runner.root)}, {_megabytes(plan.output)}"
+        plan = self._plan(info, self.stack.engine.platform())
+        told = self._binary.build(plan, info)
+        return f"{told}, {_megabytes(plan.output)}" if self._binary.folder else told
 
     def package(self, info: BuildInfo) -> str:
         """Build the image; gives its id as the engine has it.
@@ -87,7 +74,9 @@ class ImageBuild:
         configuration = self.stack.project.configuration
         environment = configuration.environment
         environment = replace(environment, platform=environment.platform or self._other_platform())
-        plan = image.plan_image(environment, info, configuration.stack_values(), self._flags, self._folder)
+        plan = image.plan_image(
+            environment, info, configuration.stack_values(), self._binary.flags, self._binary.folder
+        )
         told = image.build_image(self.stack.runner, plan, self.builder.endpoint.variables)
         return told if self.stack.runner.dry else self.builder.image_id(plan.tag)
 

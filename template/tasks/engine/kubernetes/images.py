@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
-from pathlib import Path
 
 from ..build import gobuild, image
+from ..build.host_build import HostBuild
 from ..build.promotion import Registry
 from ..build.source import BuildInfo
 from ..build.toolchain import find_go, this_machine
@@ -22,21 +21,14 @@ class ImagePush:
     runner: Runner
     service: str
     configuration: Configuration
-    _flags: tuple[str, str] = ("", "")
-    _folder: Path | None = None
-    _begun: gobuild.BegunBuild | None = None
     _taken: str = ""
 
-    @contextmanager
-    def ahead(self, info: BuildInfo) -> Iterator[None]:
+    def __post_init__(self) -> None:
+        self._binary = HostBuild(self.runner)
+
+    def ahead(self, info: BuildInfo) -> AbstractContextManager[None]:
         """Begin to build on the host, where Go is here; what is not finished meanwhile ends."""
-        if find_go() and not self.runner.dry and not self._taken:
-            self._begun = gobuild.begin(self.runner, self._plan(info))
-        try:
-            yield
-        finally:
-            if self._begun:
-                self._begun.end()
+        return nullcontext() if self._taken else self._binary.ahead(self._plan(info))
 
     def take(self, info: BuildInfo, source: str) -> BuildInfo:
         """Have the image that `source` has published in the place of one that is built; gives what is in it."""
@@ -47,20 +39,16 @@ class ImagePush:
         """Build on the host where Go is here; else the image's own build stage does it. Gives a detail line."""
         if self._taken:
             return image.TAKEN
-        plan = self._plan(info)
-        self._flags = (plan.ldflags, plan.gcflags)
-        if not find_go():
-            return "inside Docker, as there is no Go here"
-        gobuild.build(self.runner, plan, info, self._begun)
-        self._folder = gobuild.package_folder(self.runner, plan)
-        return str(plan.output.relative_to(self.runner.root))
+        return self._binary.build(self._plan(info), info)
 
     def push(self, info: BuildInfo) -> str:
         """Build the image, and push it; gives the digest that the registry knows it by."""
         if self._taken:
             return self._taken.rpartition("@")[2]
         environment = self.configuration.environment
-        plan = image.plan_image(environment, info, self.configuration.stack_values(), self._flags, self._folder)
+        plan = image.plan_image(
+            environment, info, self.configuration.stack_values(), self._binary.flags, self._binary.folder
+        )
         image.build_image(self.runner, plan, {})
         return self._registry.push(plan.tag, f"{environment.registry}/{plan.tag}")
 
