@@ -86,7 +86,7 @@ def deploy(
             _look_after_edge(s, target, edge)
             for name in target.left_behind():
                 s.console.note(f"the service {name} is in no compose file any more: its container is removed")
-        result = _deployer(s, targets, leases, timeouts).deploy(info, configuration)
+        result = _deployer(s, targets, leases, timeouts).deploy(info, configuration, s.settings.processes)
         if s.settings.publishes(s.environment) and info.of_commit:
             with s.console.step("publish") as step:
                 step.detail = targets[0].publish(info)
@@ -225,7 +225,7 @@ def _deploy_plans(s: Session, configuration: Configuration, info: BuildInfo, edg
         target.require_admission()
         live = deployment_in(target, target.live_slot())
         migrations = migrations_unknown_to(s.runner, live.release.commit if live else "")
-        plans.append(plan_deploy(target, configuration, info, live, migrations, edge, source))
+        plans.append(plan_deploy(target, configuration, info, live, migrations, edge, source, s.settings.processes))
     return plans
 
 

@@ -58,17 +58,27 @@ def down(c: Context, env: str = "dev", volumes: bool = False, yes: bool = False,
 
 
 @service_task(
-    help={**ENV, **HOST, "follow": "go on printing until Ctrl-C", "lines": "how many lines back (default: 100)"}
+    help={
+        **ENV,
+        **HOST,
+        "follow": "go on printing until Ctrl-C",
+        "lines": "how many lines back (default: 100)",
+        "service": "one process, or service of the stack (default: both slots, and all processes beside the service)",
+    }
 )
-def logs(c: Context, env: str = "dev", host: str = "", follow: bool = False, lines: str = "100") -> None:
-    """Print the log of both slots, with several hosts those of the first or of --host."""
+def logs(
+    c: Context, env: str = "dev", host: str = "", follow: bool = False, lines: str = "100", service: str = ""
+) -> None:
+    """Print the log of what a release runs, with several hosts those of the first or of --host."""
     s = session(c, env)
     if not lines.isdigit():
         raise UsageFault(f'--lines "{lines}" is not a number', remedy="as in --lines=500")
-    leave(_target(s, host).show_logs(lines, follow))
+    leave(_target(s, host).show_logs(service, lines, follow))
 
 
-@service_task(name="exec", help={**ENV, **HOST, "service": "the service of the stack (default: the slot that serves)"})
+@service_task(
+    name="exec", help={**ENV, **HOST, "service": "a process, or service of the stack (default: the slot that serves)"}
+)
 def exec_(c: Context, env: str = "dev", service: str = "", host: str = "") -> None:
     """Run a command in a container: exec -- /app version, or exec --service=database -- psql."""
     s = session(c, env)

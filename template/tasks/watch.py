@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from typing import Any
+
 from invoke.context import Context
 
 from .cli import ENV, HOST, JSON, leave, service_task, session
@@ -10,6 +13,9 @@ from .engine.deploy.history import HEADINGS as ENTRY_HEADINGS
 from .engine.deploy.history import read_history
 from .engine.deploy.status import probe_front_door, read_status
 from .engine.targets import front_doors, make_targets
+
+SLOT_HEADINGS = ("slot", "state", "health", "traffic", "in_flight", "release")
+PROCESS_HEADINGS = ("process", "replicas", "running", "healthy", "release")
 
 
 @service_task(help={**ENV, **HOST, **JSON})
@@ -43,15 +49,12 @@ def status(c: Context, env: str = "dev", host: str = "", json: bool = False) -> 
         (f"service {name}", "in no compose file any more; a deploy removes it") for name in document["left_behind"]
     ]
     table(("status", ""), rows)
-    print()
-    headings = ("slot", "state", "health", "traffic", "in_flight", "release")
     if "hosts" not in document:
-        table(headings, [[str(slot[name]) for name in headings] for slot in document["slots"]])
+        _tables([document], ())
         return
-    table(("host", "url", "state"), [(each["host"], each["url"], each["state"]) for each in document["hosts"]])
     print()
-    slots = [(each["host"], slot) for each in document["hosts"] for slot in each["slots"]]
-    table(("host", *headings), [[host, *(str(slot[name]) for name in headings)] for host, slot in slots])
+    table(("host", "url", "state"), [(each["host"], each["url"], each["state"]) for each in document["hosts"]])
+    _tables(document["hosts"], ("host",))
 
 
 @service_task(help={**ENV, **JSON})
@@ -75,6 +78,15 @@ def health(c: Context, env: str = "dev", json: bool = False) -> None:
             table((f"{each['host']} probe".strip(), "status", "answer"), rows)
     if not ready:
         leave(5, f"error: {s.settings.service} in {env} is not healthy\n  what to do: status and logs show more")
+
+
+def _tables(places: Sequence[Mapping[str, Any]], head: tuple[str, ...]) -> None:
+    """The slots of one or more hosts, and what runs beside the service where anything does."""
+    for part, headings in (("slots", SLOT_HEADINGS), ("processes", PROCESS_HEADINGS)):
+        found = [([place[name] for name in head], each) for place in places for each in place[part]]
+        if found:
+            print()
+            table((*head, *headings), [[*where, *(str(each[name]) for name in headings)] for where, each in found])
 
 
 def _short(answer: object) -> str:

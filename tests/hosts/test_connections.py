@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from service_tasks.engine.config.settings import Host, parse_host
+from service_tasks.engine.config.host import Host, parse_host
 from service_tasks.engine.core.errors import MissingFault
 from service_tasks.engine.core.network import free_port
 from service_tasks.engine.docker.engine import Engine

@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .config.configuration import Configuration
-from .config.settings import Settings, parse_host
+from .config.host import parse_host
+from .config.settings import Settings
 from .core.errors import MissingFault, UsageFault, nearest
 from .core.network import fetch_json, in_url
 from .core.paths import state_home

@@ -73,6 +73,11 @@ class ImagePlan:
         return ["--build-arg", f"GO{parts['arch'].upper()}={parts['level']}"]
 
 
+def path_in_image(program: str, service: str) -> str:
+    """Where the image has a program of cmd/: the service's own is /app."""
+    return "/app" if program == service else f"/{program}"
+
+
 def image_tag(info: BuildInfo) -> str:
     """The image's name: the service, its environment and its version, in the letters and length of a tag (OCI)."""
     tag = re.sub(r"[^A-Za-z0-9_.-]", "-", f"{info.env}-{info.version}")

@@ -6,39 +6,17 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any
-from urllib.parse import urlsplit
 
 from ..core.errors import UsageFault, nearest
-from ..core.network import in_url, masked_url
+from .host import parse_host
+from .process_types import ProcessType, process_types
 from .values import count, fault, flag, matching, one_of, seconds
 
 TARGETS = ("docker", "process", "kubernetes")
 DATABASES = ("postgres", "mysql", "sqlite", "none")
 REGISTRY = r"([a-z0-9][a-z0-9.-]*(:[0-9]+)?(/[a-z0-9._-]+)*)?"
 PLATFORM = re.compile(r"(?P<os>[a-z0-9]+)/(?P<arch>[a-z0-9]+)(/(?P<level>v[0-9.]+))?")
-
-
-SOCKET = "/var/run/docker.sock"
 OVERLAYS = "deploy/kubernetes/overlays"
-
-
-@dataclass(frozen=True)
-class Host:
-    """A machine as ssh names it: `destination` with the user, its port where it is not ssh's own, its engine's socket.
-
-    `name` is what people call it, without the user.
-    """
-
-    destination: str
-    name: str
-    port: int | None = None
-    socket: str = SOCKET
-
-    @property
-    def url(self) -> str:
-        """The host without its socket, as ssh:// names it."""
-        user, at, host = self.destination.rpartition("@")
-        return f"ssh://{user}{at}{in_url(host)}" + (f":{self.port}" if self.port else "")
 
 
 @dataclass(frozen=True)
@@ -105,6 +83,7 @@ class Settings:
     database: str
     environments: Mapping[str, Environment]
     cache: str = "none"
+    processes: tuple[ProcessType, ...] = ()
     healthy_timeout: float = 60
     drain_timeout: float = 30
     rto_seconds: float = 28
@@ -163,6 +142,7 @@ def read_settings(data: Mapping[str, Any]) -> Settings:
         database=one_of("database", data.get("database", "none"), DATABASES),
         environments={str(name): _environment(str(name), value) for name, value in environments.items()},
         cache=one_of("cache", data.get("cache", "none"), (*CACHES, "none")),
+        processes=process_types(data.get("processes") or {}),
         healthy_timeout=seconds("healthy_timeout", data.get("healthy_timeout", 60)),
         drain_timeout=seconds("drain_timeout", data.get("drain_timeout", 30)),
         rto_seconds=seconds("rto_seconds", data.get("rto_seconds", 28)),
@@ -180,28 +160,6 @@ def parse_platform(text: str) -> re.Match[str]:
     if match is None:
         raise UsageFault(f'"{text}" is not a platform', remedy="use os/arch or os/arch/level, as in linux/arm64")
     return match
-
-
-def parse_host(text: str) -> Host:
-    """The host in ssh://[user@]host[:port][/path/of/docker.sock]; UsageFault where it is none.
-
-    An IPv6 address stands in brackets, as in ssh://deploy@[2001:db8::1].
-    """
-    try:
-        parts = urlsplit(text)
-        host, port = parts.hostname or "", parts.port
-    except ValueError:
-        host, port = "", None
-    plain = re.fullmatch(r"[A-Za-z0-9:][A-Za-z0-9._:-]*", host) and re.fullmatch(
-        r"[A-Za-z0-9._-]*", parts.username or ""
-    )
-    if not plain or parts.scheme != "ssh" or parts.password or parts.query or parts.fragment:
-        raise UsageFault(
-            f'"{masked_url(text)}" is not a host', where="invoke.yaml", remedy="as in ssh://deploy@host.example.com"
-        )
-    destination = f"{parts.username}@{host}" if parts.username else host
-    name = f"{in_url(host)}:{port}" if port else host
-    return Host(destination, name, port, parts.path.rstrip("/") or SOCKET)
 
 
 def parse_seconds(name: str, text: str) -> float:

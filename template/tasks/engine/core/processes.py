@@ -59,6 +59,14 @@ class Processes:
         except (OSError, ValueError, TypeError):
             return None
 
+    def names(self, prefix: str) -> list[str]:
+        """The names that begin so under which processes were started, alive or not."""
+        return sorted(path.stem for path in self.folder.glob(f"{prefix}*.process"))
+
+    def forget(self, name: str) -> None:
+        """Forget a process that has ended; its log stays."""
+        self._file(name).unlink(missing_ok=True)
+
     def alive(self, name: str) -> bool:
         """Whether the process of a name runs."""
         process = self.get(name)

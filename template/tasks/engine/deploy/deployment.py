@@ -14,6 +14,7 @@ from typing import Any
 
 from ..build.source import BuildInfo, migrations_fingerprint
 from ..config.configuration import Configuration
+from ..config.process_types import ProcessType
 from ..core.console import Console
 from ..core.errors import DeployFault, Fault
 from ..core.interruption import undisturbed
@@ -71,8 +72,11 @@ class Deployer:
     soak: float = 0
     dry: bool = False
 
-    def deploy(self, info: BuildInfo, configuration: Configuration) -> Result:
-        """Build `info` once, and put it on every host that does not serve just that already."""
+    def deploy(self, info: BuildInfo, configuration: Configuration, processes: Sequence[ProcessType] = ()) -> Result:
+        """Build `info` once, and put it on every host that does not serve just that already.
+
+        `processes` are what it has beside the service.
+        """
         first = self.switchers[0].target
         with self._told("deploy", info) as facts:
             self._check()
@@ -88,7 +92,8 @@ class Deployer:
             if not wanted and serving[0]:
                 self.console.report("outcome", outcome=UNCHANGED, **facts)
                 return Result(UNCHANGED, serving[0], first.url, dict(self.console.seconds))
-            release = new_release(info, artefact, configuration, fingerprint, migrations_fingerprint(ROOT))
+            migrations = migrations_fingerprint(ROOT)
+            release = new_release(info, artefact, configuration, fingerprint, migrations, processes)
             facts["release"] = release.id
             self.hooks.before("pre-deploy", **facts)
             done = self._roll_out(wanted, lambda switcher: switcher.deploy(release), self.soak)

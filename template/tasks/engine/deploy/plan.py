@@ -8,12 +8,11 @@ from typing import Any
 
 from ..build.source import BuildInfo, Migration
 from ..config.configuration import Configuration
+from ..config.process_types import ProcessType
 from .releases import Deployment, Release
 from .target import Target
 
-SWITCH = ("start", "healthy", "admit", "verify", "drain", "retire", "record")
-STEPS = ("check", "build", "image", "ship", "migrate", *SWITCH)
-ROLLBACK_STEPS = ("check", *SWITCH)
+STEPS = ("check", "build", "image", "ship", "migrate")
 AS_IT_IS = "as it is"
 ENDED = "in no compose file any more: its container is removed"
 DIFFERS = "made from something else than is here: --edge makes it anew, which breaks connections for a moment"
@@ -37,6 +36,7 @@ class Plan:
     irreversible: Sequence[str] = ()
     edge: str = AS_IT_IS
     left_behind: Sequence[str] = ()
+    processes: Mapping[str, str] = field(default_factory=dict)
     steps: Sequence[str] = ()
 
     def document(self) -> dict[str, Any]:
@@ -55,6 +55,7 @@ class Plan:
         rows += [("no way back", name) for name in self.irreversible]
         return [
             *rows,
+            *((f"process {name}", words) for name, words in self.processes.items()),
             ("front door", self.edge),
             *((f"service {name}", ENDED) for name in self.left_behind),
             ("where", f"{self.target}, {self.url}"),
@@ -70,6 +71,7 @@ def plan_deploy(
     migrations: Sequence[Migration],
     renew_edge: bool,
     source: str = "",
+    processes: Sequence[ProcessType] = (),
 ) -> Plan:
     """What deploying `info` with `configuration` would change; `migrations` are those that the live release lacks.
 
@@ -95,7 +97,8 @@ def plan_deploy(
         migrations=[migration.name for migration in migrations],
         edge=_edge(target, renew_edge),
         left_behind=target.left_behind(),
-        steps=("edge", *STEPS) if renew_edge else STEPS,
+        processes=_processes(before, {each.name: each.described() for each in processes}),
+        steps=(*(["edge"] if renew_edge else []), *STEPS, *_switch(before, bool(processes))),
     )
 
 
@@ -114,8 +117,23 @@ def plan_rollback(target: Target, wanted: Release, live: Deployment | None, migr
         changed=changed,
         migrations=[f"{migration.name} stays applied" for migration in migrations],
         irreversible=[migration.name for migration in migrations if migration.irreversible],
-        steps=ROLLBACK_STEPS,
+        processes=_processes(live.release if live else None, wanted.processes),
+        steps=("check", *_switch(live.release if live else None, bool(wanted.processes))),
     )
+
+
+def _switch(before: Release | None, processes: bool) -> tuple[str, ...]:
+    """The steps of a switch; those that run beside the service change hands before the traffic does."""
+    beside = ["processes"] if processes or (before and before.processes) else []
+    return ("start", "healthy", *beside, "admit", "verify", "drain", "retire", "record")
+
+
+def _processes(before: Release | None, after: Mapping[str, str]) -> dict[str, str]:
+    """What becomes of each process beside the service, in words."""
+    former = before.processes if before else {}
+    ended = {name: f"{words}: ends" for name, words in former.items() if name not in after}
+    changed = {name: f"{former[name]} → {words}" for name, words in after.items() if former.get(name, words) != words}
+    return {**after, **changed, **ended}
 
 
 def _artefact(same: bool, source: str) -> str:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import socket
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
 from datetime import datetime, timezone
 from typing import Any, Protocol
 
 from ..build.source import BuildInfo
 from ..config.configuration import Configuration
+from ..config.process_types import ProcessType
 from ..core.paths import user_name
 
 KEPT = 5
@@ -25,7 +26,8 @@ FAILED = "failed"
 class Release:
     """A build with its configuration. `artefact` identifies the image or binary, `values` are masked.
 
-    `migrations` is a hash of those that its database has had; empty where nothing is known of them.
+    `migrations` is a hash of those that its database has had; empty where nothing is known of them. `processes` are
+    what it has beside the service, each in words.
     """
 
     id: str
@@ -38,6 +40,7 @@ class Release:
     configuration: str
     values: Mapping[str, str] = field(default_factory=dict)
     migrations: str = ""
+    processes: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def build(self) -> BuildInfo:
@@ -88,7 +91,12 @@ class ReleaseStore(Protocol):
 
 
 def new_release(
-    info: BuildInfo, artefact: str, configuration: Configuration, fingerprint: str, migrations: str = ""
+    info: BuildInfo,
+    artefact: str,
+    configuration: Configuration,
+    fingerprint: str,
+    migrations: str = "",
+    processes: Sequence[ProcessType] = (),
 ) -> Release:
     """A release that is about to be started, the same on all hosts; its id sorts by time and shows the commit."""
     moment = datetime.now(timezone.utc).strftime("%Y%m%dT%H%M%S%f")[:-3]
@@ -105,6 +113,7 @@ def new_release(
         configuration=fingerprint,
         values=values,
         migrations=migrations,
+        processes={each.name: each.described() for each in processes},
     )
 
 

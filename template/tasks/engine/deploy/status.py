@@ -14,9 +14,9 @@ STATES = ("serving", "degraded", "down", "absent")
 def read_status(targets: Sequence[Target], service: str, env: str) -> dict[str, Any]:
     """The document of `status --json`.
 
-    `state` is serving (a release answers as ready), degraded (one is switched to and does not), down (there are
-    records and nothing runs) or absent (nothing was ever deployed). With hosts, it is that of the one in the worst
-    state, the rest is the first host's, and `hosts` has each.
+    `state` is serving (a release answers as ready), degraded (one is switched to and does not, or what it runs
+    beside the service is not well), down (there are records and nothing runs) or absent (nothing was ever deployed).
+    With hosts, it is that of the one in the worst state, the rest is the first host's, and `hosts` has each.
     """
     found = [_of(target, service, env) for target in targets]
     if not targets[0].host:
@@ -39,22 +39,25 @@ def _of(target: Target, service: str, env: str) -> dict[str, Any]:
     slots = target.slots()
     live = target.live_slot()
     deployment = deployment_in(target, live)
+    processes = [state for state in target.processes() if state.slot == live]
+    running = any(state.state == "running" for state in slots)
     return {
         "service": service,
         "env": env,
         "target": target.name,
-        "state": _state(target, live, any(state.state == "running" for state in slots), bool(target.releases.read())),
+        "state": _state(target, live, running, all(state.well for state in processes)),
         "url": target.url,
         "maintenance": target.in_maintenance(),
         "release": deployment.summary() if deployment else None,
         "slots": [state.document() for state in slots],
+        "processes": [state.document() for state in processes],
         "left_behind": target.left_behind(),
     }
 
 
-def _state(target: Target, live: str, running: bool, known: bool) -> str:
-    if live and target.ask("/readyz")[0] == 200:
+def _state(target: Target, live: str, running: bool, well: bool) -> str:
+    if live and well and target.ask("/readyz")[0] == 200:
         return "serving"
     if live or running:
         return "degraded"
-    return "down" if known else "absent"
+    return "down" if target.releases.read() else "absent"

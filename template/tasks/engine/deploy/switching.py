@@ -13,17 +13,15 @@ from ..core.console import Console
 from ..core.errors import DeployFault, EngineGoneFault, Fault, LockedFault
 from ..core.interruption import undisturbed
 from ..core.slots import SLOTS, other
-from ..core.waiting import wait_until
 from .failures import UnfinishedFault, explained, gone, told, unfinished
 from .lock import Lease
 from .releases import BEGUN, DONE, FAILED, KEPT, Deployment, Release, good, new_deployment, now
 from .rollback import kept_release_to_return_to
-from .target import Target, fetch_version, verify_front_door, verify_slot
+from .soak import soak
+from .target import Target, verify_front_door, verify_slot
 
 MIGRATED = "none since what serves"
 KILLED = "its deployer ended before it was done"
-SOAK_PAUSE = 0.5
-"""Seconds between two looks at a release that is watched before others follow."""
 
 
 @dataclass(frozen=True)
@@ -80,6 +78,7 @@ class Switcher:
         states = {state.slot: state for state in self.target.slots()}
         idle = other(self.former)
         left = idle if states[idle].state == "running" else ""
+        self._tidy_processes(states[self.former].release)
         if self.dry or (not left and states[self.former].traffic == "UP"):
             return
         with self.console.step("admit"):
@@ -148,11 +147,7 @@ class Switcher:
         if self.dry:
             return
         with self.console.step("soak"):
-            slot = self._slot_of(release)
-            wait_until(lambda: bool(self._unsteady(slot, release)), seconds, SOAK_PAUSE)
-            ailment = self._unsteady(slot, release)
-            if ailment:
-                raise DeployFault("the new release did not stay well", where=self.target.url, details=ailment)
+            soak(self.target, self._slot_of(release), release, seconds)
 
     def choose(self, wanted: str) -> Release:
         """The kept release to return to: `wanted`, or the one before that which serves in the line of good ones."""
@@ -181,6 +176,8 @@ class Switcher:
         with self.console.step("healthy") as step:
             step.detail = self.target.wait_healthy(attempt.slot, self.timeouts.healthy)
         self.lease.require()
+        if self._any_processes(release):
+            self._take_over(release, attempt.slot)
         with self.console.step("admit"):
             if not self.dry:
                 verify_slot(self.target, attempt.slot, release.build)
@@ -195,6 +192,24 @@ class Switcher:
         if self.former and self.former != attempt.slot:
             self._retire(attempt)
         self._finish(attempt, release)
+
+    def _take_over(self, release: Release, slot: str) -> None:
+        with self.console.step("processes") as step:
+            step.detail = self.target.take_over(release, slot, self.timeouts.healthy)
+        self.lease.require()
+
+    def _any_processes(self, release: Release) -> bool:
+        """Whether a release has processes beside the service, or one that may have left some behind."""
+        return any(each.processes for each in (release, *(record.release for record in self.records)))
+
+    def _tidy_processes(self, live: str) -> None:
+        """Have the processes of the release that serves work, and no others."""
+        release = next((record.release for record in good(self.records) if record.release.id == live), None)
+        if self.dry or release is None or not self._any_processes(release):
+            return
+        states = self.target.processes()
+        if any(state.running if state.slot != self.former else not state.well for state in states):
+            self._take_over(release, self.former)
 
     def _retire(self, attempt: _Attempt) -> None:
         """Stop the former slot once nothing is under way on it, unless the new one has died in the meantime."""
@@ -244,14 +259,6 @@ class Switcher:
         in_slot = next((state.release for state in self.target.slots() if state.slot == self.former), "")
         recorded = [record.release for record in good(self.records) if self.former]
         return next((release for release in recorded if release.id == in_slot or not in_slot), None)
-
-    def _unsteady(self, slot: str, release: Release) -> list[str]:
-        """What shows that a release that is watched is not well, or that another one answers."""
-        answer = fetch_version(self.target)
-        other_build = (
-            [] if answer == (200, release.build.document()) else [f"/version answers {answer[0]}: {answer[1]}"]
-        )
-        return self.target.ailment(slot) or other_build
 
     def _slot_of(self, release: Release) -> str:
         return next((state.slot for state in self.target.slots() if state.release == release.id), SLOTS[0])

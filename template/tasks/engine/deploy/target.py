@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any, Protocol
 
 from ..build.source import BuildInfo
@@ -31,6 +31,27 @@ class SlotState:
         """The slot as the JSON of `status` shows it."""
         names = ("slot", "state", "health", "traffic", "in_flight", "release")
         return {name: getattr(self, name) for name in names}
+
+
+@dataclass(frozen=True)
+class ProcessState:
+    """What is known of a process beside the service in a slot: of `replicas`, how many run, and how many are well."""
+
+    process: str
+    slot: str
+    replicas: int
+    running: int
+    healthy: int
+    release: str
+
+    @property
+    def well(self) -> bool:
+        """Whether all are well."""
+        return self.healthy == self.replicas
+
+    def document(self) -> dict[str, Any]:
+        """The process as the JSON of `status` shows it."""
+        return asdict(self)
 
 
 class Target(Protocol):
@@ -98,6 +119,9 @@ class Target(Protocol):
     def slots(self) -> list[SlotState]:
         """Both slots as they are."""
 
+    def processes(self) -> list[ProcessState]:
+        """What the releases in both slots have beside the service."""
+
     def ship(self, release: Release, progress: Callable[[str], None]) -> str:
         """Bring what was built to where it is started, and say how far it is. Gives a detail line."""
 
@@ -131,6 +155,12 @@ class Target(Protocol):
     def start(self, release: Release, slot: str) -> None:
         """Start a kept release in a slot, without any traffic."""
 
+    def take_over(self, release: Release, slot: str, timeout: float) -> str:
+        """Have the processes that a kept release has beside the service work, and those of the other slot end.
+
+        DeployFault with the cause where one does not become healthy within `timeout` seconds. Gives a detail line.
+        """
+
     def interrupt(self) -> None:
         """End a wait for health that is under way in another thread."""
 
@@ -156,7 +186,7 @@ class Target(Protocol):
         """Stop the slot and keep it."""
 
     def withdraw(self, slot: str, former: str) -> None:
-        """Undo: the former slot serves, the new one gets no traffic and is stopped."""
+        """Undo: the former slot serves, and its processes work; the new one gets no traffic and is stopped."""
 
     # --- Beside a deploy -----------------------------------------------------------------------
 
@@ -178,8 +208,11 @@ class Target(Protocol):
     def set_maintenance(self, on: bool) -> None:
         """Turn the maintenance page on or off, now and after a restart of the front door."""
 
-    def show_logs(self, lines: str, follow: bool) -> int:
-        """Print the last lines of both slots on the terminal, and what comes; gives an exit status."""
+    def show_logs(self, service: str, lines: str, follow: bool) -> int:
+        """Print the last lines of a service or process on the terminal, and what comes; gives an exit status.
+
+        Without one, those of both slots and all of their processes.
+        """
 
     def execute(self, service: str, command: Sequence[str]) -> int:
         """Run a command where a service of the stack runs, by default what serves; gives its exit status."""

@@ -9,14 +9,17 @@ import hashlib
 import json
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from ..build.image import path_in_image
+from ..config import process_types
 from ..config.configuration import GENERATED, Configuration
+from ..config.process_types import ProcessType, kept_types
 from ..config.settings import BackingService, Settings
 from ..core.errors import UsageFault
 from ..core.paths import write_private
@@ -24,12 +27,17 @@ from ..core.runner import clean_environment
 from ..core.slots import SLOTS
 from ..edge.definition import EDGE, edge_fingerprint
 from .endpoint import Endpoint
-from .kept_releases import SECRETS
+from .kept_releases import RELEASE, SECRETS
 
 BASE_FILE = "docker-compose.yml"
 OVERRIDE_FILE = "docker-compose.override.yml"
 OVERRIDE_FILES = ("compose.override.yml", "compose.override.yaml", OVERRIDE_FILE, "docker-compose.override.yaml")
 """Those that Compose looks for, in this order (Compose's documentation, "Merge Compose files")."""
+SLOT = "copier-gin.slot"
+PROCESS = "copier-gin.process"
+"""The label that names the type of a process beside the service."""
+PROCESSES = "processes"
+"""The part of a kept release's document that has the types of its processes."""
 KEPT_FILES = 20
 """More than any command that is under way can still be reading."""
 DATABASE_SECRETS = "secrets"
@@ -119,13 +127,17 @@ class ComposeProject:
     def write_slot(self, slot: str, release: str, volume: str, service: Mapping[str, Any]) -> Path:
         """Write the additions with which a kept release runs in a slot, and its migration with the same.
 
-        `service` is the release's document, `volume` holds its secrets. Gives the file.
+        `service` is the release's document, `volume` holds its secrets. Gives the file. What the release runs beside
+        the service is part of the same slot.
         """
         secrets = {"type": "volume", "source": "release", "target": SECRETS, "read_only": True}
-        mounted = {**service, "volumes": [{**secrets, "volume": {"nocopy": True}}]}
-        labels = {**self.labels(), "copier-gin.release": release, "copier-gin.slot": slot}
+        known = {name: value for name, value in service.items() if name != PROCESSES}
+        mounted = {**known, "volumes": [{**secrets, "volume": {"nocopy": True}}]}
+        labels = {**self.labels(), RELEASE: release, SLOT: slot}
         # The tasks let it come back with the engine once it serves.
         services = {f"app-{slot}": {**mounted, "labels": labels, "restart": "no"}}
+        for each in kept_types(service):
+            services[service_name(each.name, slot)] = {**mounted, "restart": "no", **self._process(each, labels)}
         if self.settings.database != "none":
             services["migrate"] = mounted
         document = {"services": services, "volumes": {"release": {"name": volume, "external": True}}}
@@ -135,7 +147,8 @@ class ComposeProject:
 
     def fingerprint(self) -> str:
         """A hash of all that makes a release beside its image: values and compose files."""
-        digest = hashlib.sha256(self.configuration.fingerprint().encode())
+        own = f"{self.configuration.fingerprint()}{process_types.fingerprint(self.settings.processes)}"
+        digest = hashlib.sha256(own.encode())
         for path in self.files:
             digest.update(path.read_bytes())
         return digest.hexdigest()[:16]
@@ -176,8 +189,19 @@ class ComposeProject:
         }
         return {"services": services, "volumes": {DATABASE_SECRETS: {"labels": labels}}}
 
+    def write_names(self, services: Iterable[str]) -> Path:
+        """Write a file by which Compose knows services that are in none of the user's; gives the file."""
+        document = {"services": {name: {"image": self.settings.service} for name in sorted(services)}}
+        path = self._file_of("names", document)
+        self._write(path, document)
+        return path
+
     def service_document(self, image: str) -> dict[str, Any]:
-        """What Compose is told of a release beside its place: image, values, and the names of its secrets' files."""
+        """What Compose is told of a release beside its place: image, values, and the names of its secrets' files.
+
+        Beside that, what the release runs beside the service.
+        """
+        types = [each.document() for each in self.settings.processes]
         return {
             "image": image,
             "pull_policy": "never",
@@ -185,6 +209,20 @@ class ComposeProject:
                 **{name: _literal(value) for name, value in self.configuration.service_values().items()},
                 **{f"{name}_FILE": f"{SECRETS}/{name}" for name in sorted(self.configuration.secret_values())},
             },
+            **({PROCESSES: types} if types else {}),
+        }
+
+    def _process(self, wanted: ProcessType, labels: Mapping[str, str]) -> dict[str, Any]:
+        """What a process has otherwise than the service, which it is a part of."""
+        program, *words = wanted.command
+        probe = {} if wanted.probed else {"healthcheck": {"disable": True}}
+        return {
+            "extends": {"file": str(self.root / BASE_FILE), "service": f"app-{SLOTS[0]}"},
+            "entrypoint": [path_in_image(program, self.settings.service)],
+            "command": [_literal(word) for word in words],
+            "deploy": {"replicas": wanted.replicas},
+            "labels": {**labels, PROCESS: wanted.name},
+            **probe,
         }
 
     def _passwords(self) -> tuple[str, ...]:
@@ -197,6 +235,11 @@ class ComposeProject:
     def labels(self) -> dict[str, str]:
         """The labels of everything that belongs to this environment."""
         return {"copier-gin.service": self.settings.service, "copier-gin.env": self.configuration.environment.name}
+
+
+def service_name(process: str, slot: str) -> str:
+    """What the stack's service of a process in a slot is called."""
+    return f"{process}-{slot}"
 
 
 def _literal(text: str) -> str:

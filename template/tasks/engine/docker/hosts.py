@@ -18,7 +18,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from ..config.settings import Host
+from ..config.host import Host
 from ..core.errors import Fault, MissingFault
 from ..core.network import free_port
 from .endpoint import Endpoint, forwarded

@@ -14,6 +14,8 @@ from ..core.errors import UsageFault
 from ..core.slots import SLOTS
 from ..deploy.target import Target, nothing_serves
 from . import maintenance
+from .compose import PROCESS, SLOT
+from .engine import SERVICE_LABEL
 from .errors import telling_faults
 from .faults import container_fault, service_of
 from .fence import plain_name
@@ -56,16 +58,26 @@ class DockerOperations(Target):
         """Change HAProxy's map."""
         maintenance.switch(self.stack, on)
 
-    def show_logs(self, lines: str, follow: bool) -> int:
-        """What Compose prints of both slots."""
+    def show_logs(self, service: str, lines: str, follow: bool) -> int:
+        """What Compose prints of them."""
         options = ["--tail", lines, *(["--follow"] if follow else [])]
-        return self.stack.show("--profile", "*", "logs", *options, *(f"app-{slot}" for slot in SLOTS))
+        processes = self._processes(service)
+        names = processes if service else [*(f"app-{slot}" for slot in SLOTS), *processes]
+        return self.stack.show("--profile", "*", "logs", *options, *(names or [service]), beside=processes)
 
     def execute(self, service: str, command: Sequence[str]) -> int:
         """Run it in the service's container."""
         terminal = [] if sys.stdin.isatty() else ["--no-TTY"]
-        place = service or f"app-{self.live_slot()}"
-        return self.stack.show("--profile", "*", "exec", *terminal, place, *command)
+        live = self.live_slot()
+        processes = self._processes(service, live) if service else []
+        place = next(iter(processes), service or f"app-{live}")
+        return self.stack.show("--profile", "*", "exec", *terminal, place, *command, beside=processes)
+
+    def _processes(self, name: str = "", slot: str = "") -> list[str]:
+        """The stack's services of what runs beside the service: of one process, in one slot, or of all."""
+        found = [each for each in self.stack.engine.find_all(self.stack.name) if each.labels.get(PROCESS)]
+        own = [each for each in found if name in ("", each.labels[PROCESS]) and slot in ("", each.labels.get(SLOT))]
+        return sorted({each.labels[SERVICE_LABEL] for each in own})
 
     def pid_here(self) -> int:
         """The engine has it, in the numbers of the machine that it runs on."""

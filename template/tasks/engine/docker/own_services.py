@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from .compose import PROCESS
 from .engine import SERVICE_LABEL
 from .stack import Stack
 
@@ -42,7 +43,9 @@ def left_behind(stack: Stack) -> list[Container]:
     foreign = [
         each
         for each in stack.engine.find_all(stack.name)
-        if each.labels.get(SERVICE_LABEL) and each.labels[SERVICE_LABEL] not in stack.project.template_services
+        if each.labels.get(SERVICE_LABEL)
+        and each.labels[SERVICE_LABEL] not in stack.project.template_services
+        and not each.labels.get(PROCESS)
     ]
     named = _services(stack, "--profile", "*") if foreign else set()
     return [each for each in foreign if each.labels[SERVICE_LABEL] not in named]

@@ -207,11 +207,17 @@ class Stack:
         if not done.ok:
             raise compose_fault(what, done)
 
-    def show(self, *arguments: str) -> int:
-        """Run a compose command on the user's own terminal; gives its exit status."""
+    def show(self, *arguments: str, beside: Sequence[str] = ()) -> int:
+        """Run a compose command on the user's own terminal; gives its exit status.
+
+        `beside` are services that it may name though no file of the stack has them.
+        """
         self._write()
+        names = self.project.write_names(beside) if beside else None
         # Compose clears the line before each one, for whatever reads it.
-        return self.runner.stream(self.project.argv(*arguments), self.project.env(), without=CLEAR_LINE)
+        return self.runner.stream(
+            self.project.argv(*arguments, slot_file=names), self.project.env(), without=CLEAR_LINE
+        )
 
     def _write(self) -> None:
         if not self.runner.dry:

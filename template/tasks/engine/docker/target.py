@@ -8,13 +8,14 @@ from pathlib import Path
 from typing import Any
 
 from ..build.source import BuildInfo
+from ..config.process_types import kept_types
 from ..core.errors import DeployFault
 from ..core.network import parse_json
 from ..core.runner import Runner
 from ..core.slots import SLOTS
 from ..deploy.lock import Lease
 from ..deploy.releases import Release, ReleaseStore, good
-from ..deploy.target import SlotState, live_of, migration_fault
+from ..deploy.target import ProcessState, SlotState, live_of, migration_fault
 from ..edge.definition import EDGE
 from ..edge.runtime_api import Edge
 from .compose import ComposeProject
@@ -28,6 +29,7 @@ from .own_services import bring_up_own_services, left_behind
 from .place import Place
 from .preflight import check_stack
 from .releases import DockerReleases
+from .slot_processes import SlotProcesses
 from .slots import Slot, slot_state
 from .stack import Stack
 
@@ -104,6 +106,10 @@ class DockerTarget(DockerOperations):
         """Both slots: what the engine says of their containers and the edge of their traffic."""
         traffic = self._edge().traffic() if self.stack.running("edge") else {}
         return [slot_state(slot, self._slot(slot).container, traffic.get(slot)) for slot in SLOTS]
+
+    def processes(self) -> list[ProcessState]:
+        """Those of both slots, by their containers."""
+        return [state for slot in SLOTS for state in SlotProcesses(self.stack, slot).states()]
 
     def live_slot(self) -> str:
         """The slot that requests go to."""
@@ -184,6 +190,18 @@ class DockerTarget(DockerOperations):
         # By the time that it is healthy the edge has looked its address up, and probed it.
         self.runner.act(f"let the edge look at app-{slot}", lambda: self._edge().drain(slot))
 
+    def take_over(self, release: Release, slot: str, timeout: float) -> str:
+        """Have the containers of the release's processes run in the place of the other slot's."""
+        types = kept_types(self.stack.kept.document(release.id) or {})
+
+        def take_over() -> None:
+            processes = SlotProcesses(self.stack, slot)
+            processes.make(types, release.id, self._write_slot(release, slot))
+            processes.take_over(types, timeout)
+
+        self.runner.act(f"run the processes of {release.id}", take_over)
+        return ", ".join(each.name for each in types)
+
     def interrupt(self) -> None:
         """Ends the stream of events, and with it the wait."""
         if self._watch:
@@ -244,6 +262,11 @@ class DockerTarget(DockerOperations):
         container = self._slot(slot).container
         if container is not None and container.status in ("running", "restarting"):
             self._slot(slot).stop(WITHDRAWN_SECONDS)
+        processes = SlotProcesses(self.stack, slot)
+        if former and former != slot:
+            processes.give_back()
+        else:
+            processes.stop()
 
     # --- Pieces --------------------------------------------------------------------------------
 

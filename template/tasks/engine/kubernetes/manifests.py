@@ -24,6 +24,8 @@ FOLDER = Path("deploy", "kubernetes")
 RELEASE = "copier-gin.release"
 SLOT = "copier-gin.slot"
 SERVICE = "app.kubernetes.io/name"
+PROCESS = "copier-gin.process"
+"""The label of what runs a process beside the service: its type's name."""
 COMPONENT = "app.kubernetes.io/component"
 SERVER = "server"
 SECRETS = "/run/secrets"
@@ -41,13 +43,17 @@ _ON_PURPOSE = (
 
 @dataclass(frozen=True)
 class Manifests:
-    """The objects of an environment: the service's own Deployment, its values, its migration, and all others."""
+    """The objects of an environment: the service's own Deployment, its values, its migration, and all others.
+
+    `processes` are what runs beside the service.
+    """
 
     service: str
     namespace: str
     deployment: Object
     config: Object
     migration: Object | None
+    processes: Sequence[Object]
     others: Sequence[Object]
 
     @property
@@ -63,7 +69,7 @@ class Manifests:
 
     def fingerprint(self) -> str:
         """A hash of everything."""
-        objects = [self.deployment, self.config, self.migration, *self.others]
+        objects = [self.deployment, self.config, self.migration, *self.processes, *self.others]
         return hashlib.sha256(json.dumps(objects, sort_keys=True).encode()).hexdigest()[:16]
 
 
@@ -94,10 +100,12 @@ def config_file(values: Mapping[str, str]) -> str:
 def split(service: str, objects: Iterable[Object]) -> Manifests:
     """Sort the objects of an overlay; UsageFault where the service's own are not among them."""
     own: dict[str, Object] = {}
-    others = []
+    others, processes = [], []
     for each in objects:
         name = name_of(each)
-        if (each["kind"], name) in (("Deployment", service), ("Job", f"{service}-migrate")):
+        if PROCESS in each["metadata"].get("labels", {}):
+            processes.append(each)
+        elif (each["kind"], name) in (("Deployment", service), ("Job", f"{service}-migrate")):
             own[each["kind"]] = each
         elif each["kind"] == "ConfigMap" and name.startswith(f"{service}-config-"):
             own["ConfigMap"] = each
@@ -107,7 +115,7 @@ def split(service: str, objects: Iterable[Object]) -> Manifests:
         if kind not in own:
             raise UsageFault(f"the overlay has no {kind} of {service}", where=str(FOLDER))
     namespace = str(own["Deployment"]["metadata"].get("namespace", "default"))
-    return Manifests(service, namespace, own["Deployment"], own["ConfigMap"], own.get("Job"), others)
+    return Manifests(service, namespace, own["Deployment"], own["ConfigMap"], own.get("Job"), processes, others)
 
 
 def refuse_trials(manifests: Manifests) -> None:
@@ -132,7 +140,7 @@ def of_release(manifests: Manifests, release: str, image: str) -> Manifests:
     }
     own.config["metadata"]["name"] = names[name_of(manifests.config)]
     own.config["immutable"] = True
-    for workload in (own.deployment, own.migration) if own.migration else (own.deployment,):
+    for workload in (own.deployment, *([own.migration] if own.migration else []), *own.processes):
         _use(workload, manifests.service, image, names)
         workload["metadata"].setdefault("labels", {})[RELEASE] = release
         workload["spec"]["template"]["metadata"]["labels"][RELEASE] = release

@@ -13,7 +13,7 @@ from ..deploy.releases import good
 from ..deploy.target import Target
 from . import maintenance
 from .cluster import Cluster, Object, as_list, environment, service_of
-from .manifests import FOLDER, SERVER, SERVICE, Manifests, name_of
+from .manifests import COMPONENT, FOLDER, SERVER, SERVICE, Manifests, name_of
 from .releases import KeptReleases
 from .rollout import ready
 
@@ -84,9 +84,10 @@ class KubernetesOperations(Target):
         objects = maintenance.page_objects(deployment, page)
         maintenance.show_page(self.cluster, objects, self.settings.healthy_timeout)
 
-    def show_logs(self, lines: str, follow: bool) -> int:
+    def show_logs(self, service: str, lines: str, follow: bool) -> int:
         """The pods' logs, each line with its pod."""
-        selector = ",".join(f"{name}={value}" for name, value in self.pods.items())
+        names = [service] if service else [SERVER, *(each.name for each in self.settings.processes)]
+        selector = f"{SERVICE}={self.service},{COMPONENT} in ({','.join(names)})"
         words = ["logs", f"--selector={selector}", f"--tail={lines}", "--prefix", "--max-log-requests=50"]
         return self.runner.stream(self.cluster.argv(*words, *(["--follow"] if follow else [])), environment())
 
@@ -138,7 +139,7 @@ class KubernetesOperations(Target):
         self.runner.act(f"remove {self.service} from {self.cluster.namespace}", lambda: self._take_down(data))
 
     def _take_down(self, data: bool) -> None:
-        own = [self.manifests.deployment, *self.manifests.others]
+        own = [self.manifests.deployment, *self.manifests.processes, *self.manifests.others]
         if self.in_maintenance() and not data:
             own.remove(maintenance.own_service(own, self.service))
         maintenance.forget_page(self.cluster, self.service)

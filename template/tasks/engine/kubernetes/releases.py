@@ -16,6 +16,7 @@ RECORDS = 200
 """How many records of the history are kept: a ConfigMap holds at most 1 MiB."""
 TRIES = 5
 DOCUMENT = "deployment.json"
+PROCESSES = "processes.json"
 KEPT = "copier-gin.kept"
 
 
@@ -64,7 +65,7 @@ class KeptReleases:
         labels = {**self.labels, RELEASE: release, KEPT: "true"}
         own = [manifests.config, secrets]
         marked = [{**each, "metadata": {**each["metadata"], "labels": labels}} for each in own]
-        data = {DOCUMENT: json.dumps(manifests.deployment)}
+        data = {DOCUMENT: json.dumps(manifests.deployment), PROCESSES: json.dumps(list(manifests.processes))}
         document = {
             "apiVersion": "v1",
             "kind": "ConfigMap",
@@ -77,6 +78,12 @@ class KeptReleases:
         found = self.cluster.get("configmap", self._name(release))
         document: Object | None = json.loads(found["data"][DOCUMENT]) if found else None
         return document
+
+    def processes(self, release: str) -> list[Object]:
+        """What a release runs beside the service; nothing where it is not kept."""
+        found = self.cluster.get("configmap", self._name(release))
+        processes: list[Object] = json.loads((found or {}).get("data", {}).get(PROCESSES, "[]"))
+        return processes
 
     def secret_value(self, release: str, name: str) -> str | None:
         """A secret of a kept release; None where it has none of this name."""

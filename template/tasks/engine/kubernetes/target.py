@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
+from functools import partial
 from typing import Any
 
 from ..build.source import BuildInfo
@@ -19,7 +20,7 @@ from ..core.slots import SLOTS
 from ..deploy.lock import LOOK, Lease
 from ..deploy.maintenance import BEHIND, is_page
 from ..deploy.releases import Release, ReleaseStore, good
-from ..deploy.target import SlotState, live_of
+from ..deploy.target import ProcessState, SlotState, live_of
 from .cluster import Cluster, Object
 from .images import ImagePush
 from .lock import cluster_lock
@@ -43,6 +44,7 @@ from .migration import migrate
 from .operations import KubernetesOperations
 from .releases import ClusterReleases, KeptReleases
 from .rollout import ready
+from .slot_processes import process_of, require_processes, running, states, take_over
 from .wait import RolloutWait, deployment_wait, wait_for
 
 
@@ -101,8 +103,10 @@ class KubernetesTarget(KubernetesOperations):
         """Have the API server, and whatever admits objects there, look at the manifests without making anything."""
         if self.environment_name == "prod":
             refuse_trials(self.manifests)
+        require_processes(self.manifests, self.settings.processes)
         drafts = of_release(self.manifests, "draft", f"{self.service}:draft")
-        objects = [drafts.config, drafts.deployment, *([drafts.migration] if drafts.migration else []), *drafts.others]
+        migration = [drafts.migration] if drafts.migration else []
+        objects = [drafts.config, drafts.deployment, *migration, *drafts.processes, *drafts.others]
         refused = [line for line in self.cluster.apply(objects, "--dry-run=server") if "would violate" in line]
         if refused:
             remedy = "mend the manifests in deploy/kubernetes that it names"
@@ -142,6 +146,12 @@ class KubernetesTarget(KubernetesOperations):
         return [
             _slot_state(slot, [pod for pod in pods if pod["metadata"]["labels"].get(SLOT) == slot]) for slot in SLOTS
         ]
+
+    def processes(self) -> list[ProcessState]:
+        """Those of the releases whose pods there are, by their Deployments."""
+        found = running(self.cluster, self.service)
+        in_slots = [(state.slot, state.release) for state in self.slots() if state.release] if found else []
+        return [each for at in in_slots for each in states(*at, self.kept.processes(at[1]), found)]
 
     def live_slot(self) -> str:
         """The slot whose pods are ready, of the release that was recorded last."""
@@ -187,6 +197,13 @@ class KubernetesTarget(KubernetesOperations):
     def start(self, release: Release, slot: str) -> None:
         """Roll the Deployment to the release: new pods come one by one, and get requests when they are ready."""
         self.runner.act(f"roll {self.service} to {release.id}", lambda: self._roll(self._kept(release), slot))
+
+    def take_over(self, release: Release, slot: str, timeout: float) -> str:
+        """Roll the Deployments of the release's processes; each says itself whether its former pods end first."""
+        kept = self.kept.processes(release.id)
+        roll = partial(take_over, self.cluster, self.service, kept, slot, timeout)
+        self.runner.act(f"run the processes of {release.id}", roll)
+        return ", ".join(map(process_of, kept))
 
     def interrupt(self) -> None:
         """Ends the watch, and with it the wait."""
@@ -235,14 +252,19 @@ class KubernetesTarget(KubernetesOperations):
     def withdraw(self, slot: str, former: str) -> None:
         """Roll back to the release of the former slot, in a time of its own; without one, nothing is left running."""
         self.interrupt()
+        beside = running(self.cluster, self.service)
         if not former:
-            self.cluster.delete("deployment", self.service)
+            self.cluster.delete("deployment", self.service, *map(name_of, beside))
             return
-        deployment = self.kept.deployment(self._former_release(slot, former))
+        release = self._former_release(slot, former)
+        deployment = self.kept.deployment(release)
         if deployment is None:
             raise DeployFault("the former release is not kept", where=former, remedy=LOOK)
         self._roll(deployment, former)
         self.wait_healthy(former, self.settings.healthy_timeout)
+        if beside:
+            kept = self.kept.processes(release)
+            take_over(self.cluster, self.service, kept, former, self.settings.healthy_timeout)
 
     # --- Pieces --------------------------------------------------------------------------------
 

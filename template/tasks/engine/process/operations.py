@@ -26,7 +26,7 @@ class ProcessOperations(Target):
     settings: Settings
     configuration: Configuration
     state: Path
-    processes: Processes
+    running: Processes
     door: FrontDoor
 
     def needs_password(self) -> bool:
@@ -52,11 +52,13 @@ class ProcessOperations(Target):
         else:
             self.door.maintenance.unlink(missing_ok=True)
 
-    def show_logs(self, lines: str, follow: bool) -> int:
-        """The end of both slots' files."""
-        files = [str(path) for slot in SLOTS if (path := self.processes.log_file(slot)).exists()]
+    def show_logs(self, service: str, lines: str, follow: bool) -> int:
+        """The end of their files."""
+        beside = [name for slot in SLOTS for name in self.running.names(f"{slot}.")]
+        wanted = [name for name in beside if name.split(".")[1] == service] if service else [*SLOTS, *beside]
+        files = [str(path) for name in wanted if (path := self.running.log_file(name)).exists()]
         if not files:
-            what = f"{self.settings.service} never ran in {self.environment_name}"
+            what = f"{service or self.settings.service} never ran in {self.environment_name}"
             raise DeployFault(what, remedy=f"deploy --env={self.environment_name}")
         return self.runner.stream(["tail", "-n", lines, *(["-F"] if follow else []), *files])
 
@@ -66,7 +68,7 @@ class ProcessOperations(Target):
 
     def pid_here(self) -> int:
         """The process of the slot that serves."""
-        process = self.processes.get(self.live_slot())
+        process = self.running.get(self.live_slot())
         if process is None:
             raise nothing_serves(self.environment_name)
         return process.pid
@@ -88,8 +90,9 @@ class ProcessOperations(Target):
         self.runner.act(f"stop the processes of {self.environment_name}", lambda: self._take_down(data))
 
     def _take_down(self, data: bool) -> None:
-        for name in (*SLOTS, EDGE):
-            self.processes.stop(name)
+        beside = [name for slot in SLOTS for name in self.running.names(f"{slot}.")]
+        for name in (*SLOTS, *beside, EDGE):
+            self.running.stop(name)
         if data:
             shutil.rmtree(self.state)
 
@@ -104,7 +107,7 @@ class ProcessOperations(Target):
 
     def live_environment(self) -> dict[str, str]:
         """The whole environment of the process that serves."""
-        process = self.processes.get(self.live_slot())
+        process = self.running.get(self.live_slot())
         return self.environment(process.release) if process else {}
 
     def _not_drilled(self, drill: str) -> UsageFault:

@@ -14,6 +14,7 @@ from typing import Any
 from ..build import gobuild
 from ..build.source import BuildInfo
 from ..build.toolchain import main_package, require_go
+from ..config import process_types
 from ..config.configuration import Configuration
 from ..config.settings import Settings
 from ..core.errors import DeployFault
@@ -25,11 +26,13 @@ from ..core.slots import SLOTS
 from ..core.waiting import wait_until
 from ..deploy.lock import Lease, file_lock
 from ..deploy.releases import Release, ReleaseStore
-from ..deploy.target import SlotState, migration_fault
+from ..deploy.target import ProcessState, SlotState, migration_fault
+from . import slot_processes
 from .front_door import NAME as EDGE
 from .front_door import FrontDoor
 from .operations import ProcessOperations
 from .releases import FileReleases
+from .slot_processes import SlotProcesses
 
 HOST = "127.0.0.1"
 DRAIN_LEAD = "100ms"
@@ -47,12 +50,12 @@ class ProcessTarget(ProcessOperations):
         self.configuration = configuration
         self.environment_name = configuration.environment.name
         self.state = private_folder(state)
-        self.processes = Processes(self.state)
+        self.running = Processes(self.state)
         self.releases: ReleaseStore = FileReleases(self.state / "releases")
         self.port = int(configuration["EDGE_PORT"])
         self.host = ""
         self.url = self.probe_url = f"http://localhost:{self.port}"
-        self.door = FrontDoor(self.processes, f"{HOST}:{self.port}")
+        self.door = FrontDoor(self.running, f"{HOST}:{self.port}")
         self._binary: Path | None = None
 
     # --- Before anything changes ---------------------------------------------------------------
@@ -72,7 +75,8 @@ class ProcessTarget(ProcessOperations):
 
     def fingerprint(self) -> str:
         """A hash of the values."""
-        return self.configuration.fingerprint()[:16]
+        own = f"{self.configuration.fingerprint()}{process_types.fingerprint(self.settings.processes)}"
+        return hashlib.sha256(own.encode()).hexdigest()[:16]
 
     # --- Build ---------------------------------------------------------------------------------
 
@@ -102,12 +106,12 @@ class ProcessTarget(ProcessOperations):
     def live_slot(self) -> str:
         """The slot that the front door sends requests to, if its process lives."""
         active = self.door.active()
-        return active if active and self.processes.alive(active) else ""
+        return active if active and self.running.alive(active) else ""
 
     def slots(self) -> list[SlotState]:
         """Both slots: process, readiness, traffic."""
         active = self.door.active()
-        return [self._slot_state(slot, self.processes.get(slot), active == slot) for slot in SLOTS]
+        return [self._slot_state(slot, self.running.get(slot), active == slot) for slot in SLOTS]
 
     def _slot_state(self, slot: str, process: Process | None, active: bool) -> SlotState:
         if process is None:
@@ -124,6 +128,15 @@ class ProcessTarget(ProcessOperations):
             release=process.release,
         )
 
+    def processes(self) -> list[ProcessState]:
+        """Those of the releases in both slots."""
+        found = [(slot, self.running.get(slot)) for slot in SLOTS]
+        return [state for slot, own in found if own for state in self.processes_of(slot).states(own.release)]
+
+    def processes_of(self, slot: str) -> SlotProcesses:
+        """What the release in a slot runs beside the service."""
+        return SlotProcesses(self.running, self.release_folder(""), HOST, slot)
+
     # --- The steps of a deploy -----------------------------------------------------------------
 
     def ship(self, release: Release, progress: Callable[[str], None]) -> str:
@@ -136,6 +149,8 @@ class ProcessTarget(ProcessOperations):
         if not self.runner.dry and self._binary:
             private_folder(folder)
             shutil.copy2(self._binary, folder / self.settings.service)
+            types = [each.document() for each in self.settings.processes]
+            write_private(folder / slot_processes.FILE, json.dumps({"processes": types}))
             write_private(folder / "values.json", json.dumps(self._values(folder)))
 
     def missing(self, release: Release) -> str:
@@ -159,7 +174,7 @@ class ProcessTarget(ProcessOperations):
         """Build the front door anew, then stop the one that runs; the slots go on."""
         active = self.live_slot()
         self.door.build(self.runner, require_go(self.runner))
-        self.runner.act("stop the front door", lambda: self.processes.stop(EDGE))
+        self.runner.act("stop the front door", lambda: self.running.stop(EDGE))
         self.runner.act(f"start the front door at {self.url}", self.door.start)
         if active:
             self.runner.act(f"send requests to the {active} slot", lambda: self._switch(active))
@@ -195,6 +210,16 @@ class ProcessTarget(ProcessOperations):
         """Start the release's process on a free port."""
         self.runner.act(f"start {self.settings.service} in the {slot} slot", lambda: self._start(release, slot))
 
+    def take_over(self, release: Release, slot: str, timeout: float) -> str:
+        """Have the release's processes run in the place of the other slot's."""
+        processes = self.processes_of(slot)
+
+        def take_over() -> None:
+            processes.take_over(release.id, self.environment(release.id), timeout)
+
+        self.runner.act(f"run the processes of {release.id}", take_over)
+        return ", ".join(each.name for each in processes.types(release.id))
+
     def interrupt(self) -> None:
         """There is one host, and its wait is in the main thread."""
 
@@ -207,21 +232,21 @@ class ProcessTarget(ProcessOperations):
 
         def decided() -> bool:
             nonlocal status, answer
-            process = self.processes.get(slot)
+            process = self.running.get(slot)
             if process is None or not process.alive:
                 return True
             status, answer = fetch_json(f"http://{HOST}:{process.port}/readyz", timeout=2)
             return status == 200
 
         wait_until(decided, timeout, PAUSE)
-        process = self.processes.get(slot)
+        process = self.running.get(slot)
         if status != 200 or process is None:
             raise self._unhealthy(slot, timeout, answer)
         return f"process {process.pid}"
 
     def slot_version(self, slot: str) -> tuple[int, Any]:
         """Ask the slot's process."""
-        process = self.processes.get(slot)
+        process = self.running.get(slot)
         return fetch_json(f"http://{HOST}:{process.port}/version") if process else (0, "no process")
 
     def admit(self, slot: str, former: str) -> None:
@@ -243,13 +268,17 @@ class ProcessTarget(ProcessOperations):
 
     def retire(self, slot: str) -> None:
         """Stop the slot's process; its binary and values are kept."""
-        self.runner.act(f"stop the {slot} slot", lambda: self.processes.stop(slot))
+        self.runner.act(f"stop the {slot} slot", lambda: self.running.stop(slot))
 
     def withdraw(self, slot: str, former: str) -> None:
         """Give the former slot its traffic back, and stop the new one."""
         if self.door.alive():
             self._switch(former)
-        self.processes.stop(slot)
+        self.running.stop(slot)
+        self.processes_of(slot).stop()
+        kept = self.running.get(former) if former and former != slot else None
+        if kept:
+            self.processes_of(former).start(kept.release, self.environment(kept.release))
 
     # --- Pieces --------------------------------------------------------------------------------
 
@@ -269,21 +298,21 @@ class ProcessTarget(ProcessOperations):
         self.door.start()
 
     def _start(self, release: Release, slot: str) -> None:
-        self.processes.stop(slot)
+        self.running.stop(slot)
         port = free_port()
         own = {"HTTP_PORT": str(port), "ADMIN_PORT": "0", "LISTEN_HOST": HOST, "DRAIN_LEAD": DRAIN_LEAD}
         env = {**self.environment(release.id), **own}
-        self.processes.spawn(slot, self._command(release, "serve"), env, port, release.id)
+        self.running.spawn(slot, self._command(release, "serve"), env, port, release.id)
 
     def _switch(self, active: str) -> None:
-        found = {slot: self.processes.get(slot) for slot in SLOTS}
+        found = {slot: self.running.get(slot) for slot in SLOTS}
         self.door.switch(active, {slot: f"{HOST}:{process.port}" for slot, process in found.items() if process})
 
     def _unhealthy(self, slot: str, timeout: float, answer: object) -> DeployFault:
-        lines = self.processes.last_lines(slot)
-        if self.processes.alive(slot):
+        lines = self.running.last_lines(slot)
+        if self.running.alive(slot):
             lines.insert(0, f"last probe: {json.dumps(answer)[:300]}")
             return DeployFault(f"the {slot} slot was not healthy within {timeout:.0f} s", details=lines)
-        code = self.processes.exit_code(slot)
+        code = self.running.exit_code(slot)
         known = "" if code is None else f" (exit code {code})"
         return DeployFault(f"the {slot} slot exited at its start{known}", details=lines)

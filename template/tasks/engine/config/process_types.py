@@ -1,0 +1,100 @@
+"""The processes that a service has beside the one that serves, as `processes:` of `invoke.yaml` names them."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from ..core.errors import UsageFault, nearest
+from .values import count, fault, matching, one_of
+
+TAKEOVERS = ("stop-first", "start-first")
+HEALTH = ("readyz", "running")
+KEYS = ("command", "replicas", "takeover", "health")
+TAKEN = ("app", "edge", "migrate", "database", "cache")
+"""What services of the stack are called."""
+
+
+@dataclass(frozen=True)
+class ProcessType:
+    """A kind of process: `command` is a folder of cmd/ and what its program is called with.
+
+    With `takeover` stop-first the former release's processes have ended before a new one starts, so that no two
+    releases work at once; start-first has the new ones healthy before the former ones end. `health` says by what a
+    process is known to be well: that it answers /readyz with 200, or that it runs.
+    """
+
+    name: str
+    command: tuple[str, ...]
+    replicas: int = 1
+    takeover: str = "stop-first"
+    health: str = "readyz"
+
+    @property
+    def stops_first(self) -> bool:
+        """Whether the former release's end comes first."""
+        return self.takeover == "stop-first"
+
+    @property
+    def probed(self) -> bool:
+        """Whether it answers /readyz."""
+        return self.health == "readyz"
+
+    def document(self) -> dict[str, Any]:
+        """The type as it is kept with a release."""
+        return {**asdict(self), "command": list(self.command)}
+
+    def described(self) -> str:
+        """The type in a line of a plan."""
+        return f"{self.replicas} × {' '.join(self.command)}, {self.takeover}"
+
+
+def process_types(value: Any) -> tuple[ProcessType, ...]:
+    """The types in `processes:`, in their order; UsageFault that names the key, the value and what is expected."""
+    if not isinstance(value, Mapping):
+        raise fault("processes", value, "a mapping such as {relay: {command: [orders, relay]}}")
+    return tuple(_process_type(str(name), each) for name, each in value.items())
+
+
+def kept_types(document: Mapping[str, Any]) -> tuple[ProcessType, ...]:
+    """The types that a kept release has; none where it is from before there were any."""
+    found = document.get("processes", [])
+    return tuple(ProcessType(**{**each, "command": tuple(each["command"])}) for each in found)
+
+
+def fingerprint(types: tuple[ProcessType, ...]) -> str:
+    """A hash of all types; empty where there are none."""
+    text = json.dumps([each.document() for each in types])
+    return hashlib.sha256(text.encode()).hexdigest() if types else ""
+
+
+def _process_type(name: str, value: Any) -> ProcessType:
+    place = f"processes.{name}"
+    matching(
+        place, name, r"[a-z]([a-z0-9-]{0,28}[a-z0-9])?", "a lower-case name of at most 30 letters, digits, hyphens"
+    )
+    if name in TAKEN:
+        raise UsageFault(f"{place}: {name} is a part of the stack", where="invoke.yaml", remedy="choose another name")
+    if not isinstance(value, Mapping):
+        raise fault(place, value, "a mapping such as {command: [orders, relay]}")
+    for key in value:
+        if key not in KEYS:
+            raise UsageFault(f"{place}.{key} is not a setting", where="invoke.yaml", remedy=nearest(str(key), KEYS))
+    return ProcessType(
+        name=name,
+        command=_command(f"{place}.command", value.get("command")),
+        replicas=count(f"{place}.replicas", value.get("replicas", 1)),
+        takeover=one_of(f"{place}.takeover", value.get("takeover", TAKEOVERS[0]), TAKEOVERS),
+        health=one_of(f"{place}.health", value.get("health", HEALTH[0]), HEALTH),
+    )
+
+
+def _command(key: str, value: Any) -> tuple[str, ...]:
+    words = isinstance(value, list) and value and all(isinstance(word, str) and "\0" not in word for word in value)
+    if not words:
+        raise fault(key, value, "a list such as [orders, relay]: a folder of cmd/, and words for its program")
+    matching(key, value[0], r"[a-z0-9][a-z0-9_-]*", "one that begins with a folder of cmd/")
+    return tuple(value)

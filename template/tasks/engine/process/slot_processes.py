@@ -1,0 +1,120 @@
+"""What a release runs beside the service, in one slot: processes of this machine that no request comes to."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from ..config.process_types import ProcessType, kept_types
+from ..core.errors import DeployFault
+from ..core.network import fetch_json, free_port
+from ..core.processes import PAUSE, Process, Processes
+from ..core.slots import other
+from ..core.waiting import wait_until
+from ..deploy.target import ProcessState
+
+RUNNING_SECONDS = 2.0
+"""How long a process that answers no probe has to run to be taken for well."""
+FILE = "processes.json"
+
+
+@dataclass(frozen=True)
+class SlotProcesses:
+    """The processes of the release in a slot; `kept` is the folder of all releases, `host` is where they listen."""
+
+    processes: Processes
+    kept: Path
+    host: str
+    slot: str
+
+    @property
+    def former(self) -> SlotProcesses:
+        """Those of the other slot."""
+        return SlotProcesses(self.processes, self.kept, self.host, other(self.slot))
+
+    @property
+    def names(self) -> list[str]:
+        """What they were started as, alive or not: slot, type and number."""
+        return self.processes.names(f"{self.slot}.")
+
+    def types(self, release: str) -> tuple[ProcessType, ...]:
+        """The types that a kept release has."""
+        path = self.kept / release / FILE
+        return kept_types(json.loads(path.read_text(encoding="utf-8"))) if release and path.exists() else ()
+
+    def take_over(self, release: str, env: Mapping[str, str], timeout: float) -> None:
+        """Have those of a release work in the place of those of the other slot.
+
+        DeployFault where one does not become healthy within `timeout` seconds.
+        """
+        types = self.types(release)
+        stopped_first = {each.name for each in types if each.stops_first}
+        self.former.stop(lambda process: process in stopped_first)
+        self.start(release, env)
+        for each in types:
+            for name in self._names_of(each):
+                self._wait(name, each, timeout)
+        self.former.stop()
+
+    def start(self, release: str, env: Mapping[str, str]) -> None:
+        """Start those of a release that do not run, and end those of another one."""
+        for name in self.names:
+            process = self.processes.get(name)
+            if process is None or process.release != release:
+                self.processes.stop(name)
+                self.processes.forget(name)
+        for each in self.types(release):
+            program, *words = each.command
+            argv = [str(self.kept / release / program), *words]
+            for name in self._names_of(each):
+                if not self.processes.alive(name):
+                    port = free_port()
+                    own = {"HTTP_PORT": str(port), "ADMIN_PORT": "0", "LISTEN_HOST": self.host}
+                    self.processes.spawn(name, argv, {**env, **own}, port, release)
+
+    def stop(self, which: Callable[[str], bool] = lambda process: True) -> None:
+        """Stop those whose type is meant."""
+        for name in self.names:
+            if which(_type_of(name)):
+                self.processes.stop(name)
+
+    def states(self, release: str) -> list[ProcessState]:
+        """What there is, and what should be, of each type of a release."""
+        return [self._state(each, release) for each in self.types(release)]
+
+    def _state(self, wanted: ProcessType, release: str) -> ProcessState:
+        found = [self.processes.get(name) for name in self._names_of(wanted)]
+        running = [each for each in found if each and each.alive and each.release == release]
+        healthy = [each for each in running if not wanted.probed or self._ready(each)]
+        return ProcessState(wanted.name, self.slot, wanted.replicas, len(running), len(healthy), release)
+
+    def _names_of(self, wanted: ProcessType) -> Sequence[str]:
+        return [f"{self.slot}.{wanted.name}.{number}" for number in range(1, wanted.replicas + 1)]
+
+    def _ready(self, process: Process) -> bool:
+        return fetch_json(f"http://{self.host}:{process.port}/readyz", timeout=2)[0] == 200
+
+    def _wait(self, name: str, wanted: ProcessType, timeout: float) -> None:
+        """Wait until a process is well; DeployFault with its last words where it ends, or takes too long."""
+        process = self.processes.get(name)
+        seconds = timeout if wanted.probed else RUNNING_SECONDS
+
+        def decided() -> bool:
+            if process is None or not self.processes.alive(name):
+                return True
+            return wanted.probed and self._ready(process)
+
+        in_time = wait_until(decided, seconds, PAUSE)
+        if not self.processes.alive(name):
+            code = self.processes.exit_code(name)
+            known = "" if code is None else f" (exit code {code})"
+            raise DeployFault(f"{name} exited at its start{known}", details=self.processes.last_lines(name))
+        if wanted.probed and not in_time:
+            details = self.processes.last_lines(name)
+            raise DeployFault(f"{name} was not healthy within {timeout:.0f} s", details=details)
+
+
+def _type_of(name: str) -> str:
+    return name.split(".")[1]
