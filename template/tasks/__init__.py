@@ -39,6 +39,10 @@ def _collection() -> Collection:
             root.add_task(task)
     for name, module in (("env", env), ("drill", drill), ("template", template)):
         root.add_collection(Collection.from_module(module), name)
+    if importlib.util.find_spec(f"{__package__}.kubernetes"):  # A service has it that was made for Kubernetes.
+        from . import kubernetes
+
+        root.add_collection(Collection.from_module(kubernetes), "kubernetes")
     own = ROOT / "tasks_local.py"
     if own.exists():
         root.add_collection(_load(own), "local")

@@ -13,6 +13,7 @@ from .engine.kubernetes.following import follow
 from .engine.kubernetes.gitops import Commit, Overlay
 from .engine.kubernetes.images import ImagePush
 from .engine.kubernetes.manifests import config_file, handed_over, render
+from .engine.kubernetes.slot_processes import require_processes
 
 
 @dataclass(frozen=True)
@@ -30,7 +31,9 @@ def deploy(s: Session, configuration: Configuration, info: BuildInfo, seconds: f
     values = handed_over(configuration, s.settings.service)
     s.console.title(f"Deploying {s.settings.service} {info.version} to {s.environment.name} (by a commit)")
     with s.console.step("check") as step:
-        namespace = render(s.runner, s.settings.service, s.environment.name, values).namespace
+        manifests = render(s.runner, s.settings.service, s.environment.name, values)
+        require_processes(manifests, s.settings.processes)
+        namespace = manifests.namespace
         step.detail = f"serves {overlay.image() or 'nothing yet'}"
     images = ImagePush(s.runner, s.settings.service, configuration)
     if source := s.settings.takes_from(s.environment):

@@ -33,9 +33,9 @@ func relay(_ context.Context, p Process) error {
 	if !startsWell {
 		panic("the relay has nothing to do")
 	}
-	address := net.JoinHostPort(config.Lookup(p.Environ, "LISTEN_HOST", ""), config.Lookup(p.Environ, "HTTP_PORT", "8080"))
+	host, port := config.Lookup(p.Environ, "LISTEN_HOST", ""), config.Lookup(p.Environ, "HTTP_PORT", "8080")
 	go func() {
-		_ = http.ListenAndServe(address, http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
+		_ = http.ListenAndServe(net.JoinHostPort(host, port), http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
 	}()
 	tell("begins")
 	<-p.Signals

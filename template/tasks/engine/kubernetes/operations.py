@@ -92,8 +92,9 @@ class KubernetesOperations(Target):
         return self.runner.stream(self.cluster.argv(*words, *(["--follow"] if follow else [])), environment())
 
     def execute(self, service: str, command: Sequence[str]) -> int:
-        """Run a command in a pod that is ready."""
-        argv = self.cluster.argv("exec", name_of(self._ready_pod()), "--container=app", "--", *command)
+        """Run a command in a pod that is ready, of the service or of a process beside it."""
+        pod = self._ready_pod({SERVICE: self.service, COMPONENT: service} if service else self.pods)
+        argv = self.cluster.argv("exec", name_of(pod), "--container=app", "--", *command)
         return self.runner.stream(argv, environment())
 
     def pid_here(self) -> int:
@@ -118,7 +119,7 @@ class KubernetesOperations(Target):
         if drill == "restart-database":
             return self._database_pod()
         if drill == "kill":
-            return f"pod/{name_of(self._ready_pod())}"
+            return f"pod/{name_of(self._ready_pod(self.pods))}"
         what = f"drill.{drill} needs the docker target: nothing from outside of a node freezes what runs in a pod"
         remedy = "drill.kill, drill.restart-database and drill.redeploy work in a cluster"
         raise UsageFault(what, where="invoke.yaml", remedy=remedy)
@@ -151,8 +152,8 @@ class KubernetesOperations(Target):
                 self.cluster.do("delete", kinds, selected, "--ignore-not-found", "--wait=false")
             self.cluster.run("wait", "--for=delete", "pods", selected, f"--timeout={GRACE}s")
 
-    def _ready_pod(self) -> Object:
-        pod = next((each for each in self.cluster.all_of("pods", self.pods) if ready(each)), None)
+    def _ready_pod(self, labels: Mapping[str, str]) -> Object:
+        pod = next((each for each in self.cluster.all_of("pods", labels) if ready(each)), None)
         if pod is None:
             raise DeployFault("no pod is ready", where=self.cluster.namespace, remedy="look at status")
         return pod
