@@ -35,7 +35,8 @@ func relay(_ context.Context, p Process) error {
 	}
 	host, port := config.Lookup(p.Environ, "LISTEN_HOST", ""), config.Lookup(p.Environ, "HTTP_PORT", "8080")
 	go func() {
-		_ = http.ListenAndServe(net.JoinHostPort(host, port), http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
+		well := http.HandlerFunc(func(http.ResponseWriter, *http.Request) {})
+		_ = http.ListenAndServe(net.JoinHostPort(host, port), well)
 	}()
 	tell("begins")
 	<-p.Signals

@@ -14,15 +14,13 @@ from .cluster import Object
 from .manifests import COMPONENT, FOLDER, PROCESS
 
 PROBES = ("startupProbe", "readinessProbe", "livenessProbe")
-KUSTOMIZATION = """# A process beside the service, as invoke.yaml names it. It is yours: updates of the template leave it alone.
+KUSTOMIZATION = """# A process beside the service, as invoke.yaml names it. It is yours: no update touches it.
 apiVersion: kustomize.config.k8s.io/v1alpha1
 kind: Component
 resources:
   - deployment.yaml
 """
 HEADER = "# The Deployment of the service with another command. Replicas, requests and limits are yours to choose.\n"
-    "# The Deployment of the service with another command: requests, limits and replicas are for its owner to choose.\n"
-)
 
 
 def write_components(root: Path, service: str, types: Mapping[str, ProcessType]) -> list[Path]:
