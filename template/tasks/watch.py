@@ -11,11 +11,12 @@ from .cli import ENV, HOST, JSON, leave, service_task, session
 from .engine.core.console import print_json, table
 from .engine.deploy.history import HEADINGS as ENTRY_HEADINGS
 from .engine.deploy.history import read_history
+from .engine.deploy.job_runs import JobRun
 from .engine.deploy.status import probe_front_door, read_status
 from .engine.targets import front_doors, make_targets
 
 SLOT_HEADINGS = ("slot", "state", "health", "traffic", "in_flight", "release")
-PROCESS_HEADINGS = ("process", "replicas", "running", "healthy", "release")
+PROCESS_HEADINGS = ("process", "replicas", "running", "healthy", "release", "last_run")
 
 
 @service_task(help={**ENV, **HOST, **JSON})
@@ -86,7 +87,12 @@ def _tables(places: Sequence[Mapping[str, Any]], head: tuple[str, ...]) -> None:
         found = [([place[name] for name in head], each) for place in places for each in place[part]]
         if found:
             print()
-            table((*head, *headings), [[*where, *(str(each[name]) for name in headings)] for where, each in found])
+            table((*head, *headings), [[*where, *(_cell(each, name) for name in headings)] for where, each in found])
+
+
+def _cell(found: Mapping[str, Any], name: str) -> str:
+    value = found[name]
+    return JobRun(**value).described() if isinstance(value, dict) else str("" if value is None else value)
 
 
 def _short(answer: object) -> str:

@@ -13,7 +13,7 @@ from ..support.options import JINJA, read_choices, read_settings
 from ..support.service import ROOT
 
 Answers = dict[str, Any]
-GO = ("database", "cache", "kubernetes")
+GO = ("database", "cache", "jobs", "kubernetes")
 """The questions whose answers change the Go code."""
 CHOICES: OrderedDict[str, list[Any]] = OrderedDict((name, read_choices(ROOT)[name]) for name in GO)
 VALIDATORS = {

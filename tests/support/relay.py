@@ -96,3 +96,48 @@ def at_work(service: Service, process: str) -> list[str]:
         else:
             versions.remove(each.version)
     return versions
+
+
+JOBS = """
+processes:
+  purge:
+    command: [SERVICE, purge]
+    schedule: "* * * * *"
+  broken:
+    command: [SERVICE, broken]
+    schedule: "* * * * *"
+"""
+WORK = """package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+)
+
+// purge removes what is not wanted any more.
+func purge(_ context.Context, p Process) error {
+	_, err := fmt.Fprintln(p.Stdout, "purged")
+	return err
+}
+
+// broken always fails.
+func broken(context.Context, Process) error { return errBroken }
+
+var errBroken = errors.New("nothing can be broken any more")
+"""
+
+
+def add_jobs(service: Service) -> None:
+    """Give a service a job that works, and one that ends with exit code 3, both every minute."""
+    (service.folder / "internal/app/jobs.go").write_text(WORK, encoding="utf-8")
+    command = '{"healthcheck", "ask'
+    for name in ("purge", "broken"):
+        service.edit("internal/app/app.go", command, f'{{"{name}", "work now and then", {name}}},\n\t\t{command}')
+    service.edit(
+        "internal/app/app.go",
+        "	return exitFailure\n",
+        "	if errors.Is(err, errBroken) {\n		return 3\n	}\n	return exitFailure\n",
+    )
+    with (service.folder / "invoke.yaml").open("a", encoding="utf-8") as file:
+        file.write(JOBS.replace("SERVICE", service.folder.name))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -13,7 +13,9 @@ from .values import count, fault, matching, one_of
 
 TAKEOVERS = ("stop-first", "start-first")
 HEALTH = ("readyz", "running")
-KEYS = ("command", "replicas", "takeover", "health")
+KEYS = ("command", "replicas", "takeover", "health", "schedule")
+TIMES = r"@(yearly|annually|monthly|weekly|daily|midnight|hourly)|(\S+ ){4}\S+"
+"""What a CronJob of Kubernetes takes, but for what every host would read otherwise: the service itself parses it."""
 TAKEN = ("app", "edge", "migrate", "database", "cache")
 """What services of the stack are called."""
 
@@ -25,6 +27,9 @@ class ProcessType:
     With `takeover` stop-first the former release's processes have ended before a new one starts, so that no two
     releases work at once; start-first has the new ones healthy before the former ones end. `health` says by what a
     process is known to be well: that it answers /readyz with 200, or that it runs.
+
+    With a `schedule` it is a job: its program runs at these times, each time once for all hosts, and what is deployed
+    waits for them.
     """
 
     name: str
@@ -32,6 +37,7 @@ class ProcessType:
     replicas: int = 1
     takeover: str = "stop-first"
     health: str = "readyz"
+    schedule: str = ""
 
     @property
     def stops_first(self) -> bool:
@@ -43,13 +49,20 @@ class ProcessType:
         """Whether it answers /readyz."""
         return self.health == "readyz"
 
+    def argv(self, service: str, path_of: Callable[[str], str]) -> list[str]:
+        """What is started; `path_of` says where a program of cmd/ is."""
+        program, *words = self.command
+        started = [path_of(program), *words]
+        return [path_of(service), "schedule", self.name, self.schedule, *started] if self.schedule else started
+
     def document(self) -> dict[str, Any]:
         """The type as it is kept with a release."""
         return {**asdict(self), "command": list(self.command)}
 
     def described(self) -> str:
         """The type in a line of a plan."""
-        return f"{self.replicas} × {' '.join(self.command)}, {self.takeover}"
+        command = " ".join(self.command)
+        return f"{command} at {self.schedule}" if self.schedule else f"{self.replicas} × {command}, {self.takeover}"
 
 
 def process_types(value: Any) -> tuple[ProcessType, ...]:
@@ -83,13 +96,29 @@ def _process_type(name: str, value: Any) -> ProcessType:
     for key in value:
         if key not in KEYS:
             raise UsageFault(f"{place}.{key} is not a setting", where="invoke.yaml", remedy=nearest(str(key), KEYS))
+    command = _command(f"{place}.command", value.get("command"))
+    if value.get("schedule"):
+        return _job(name, command, value)
     return ProcessType(
         name=name,
-        command=_command(f"{place}.command", value.get("command")),
+        command=command,
         replicas=count(f"{place}.replicas", value.get("replicas", 1)),
         takeover=one_of(f"{place}.takeover", value.get("takeover", TAKEOVERS[0]), TAKEOVERS),
         health=one_of(f"{place}.health", value.get("health", HEALTH[0]), HEALTH),
     )
+
+
+def _job(name: str, command: tuple[str, ...], value: Mapping[str, Any]) -> ProcessType:
+    place = f"processes.{name}"
+    times = matching(
+        f"{place}.schedule", value["schedule"], TIMES, "five fields of cron, in UTC, or one such as @daily"
+    )
+    others = sorted(set(value) - {"command", "schedule"})
+    if others:
+        what = f"{place}.{others[0]} is not for a job"
+        raise UsageFault(what, where="invoke.yaml", remedy="leave it away, or leave schedule away")
+    # While one release takes over from the other, both wait for the same times, so that none is missed.
+    return ProcessType(name, command, takeover=TAKEOVERS[1], schedule=times)
 
 
 def _command(key: str, value: Any) -> tuple[str, ...]:

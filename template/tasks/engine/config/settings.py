@@ -13,6 +13,7 @@ from .process_types import ProcessType, process_types
 from .values import count, fault, flag, matching, one_of, seconds
 
 TARGETS = ("docker", "process", "kubernetes")
+JOBS = ("none", "scheduled")
 DATABASES = ("postgres", "mysql", "sqlite", "none")
 REGISTRY = r"([a-z0-9][a-z0-9.-]*(:[0-9]+)?(/[a-z0-9._-]+)*)?"
 PLATFORM = re.compile(r"(?P<os>[a-z0-9]+)/(?P<arch>[a-z0-9]+)(/(?P<level>v[0-9.]+))?")
@@ -84,6 +85,7 @@ class Settings:
     environments: Mapping[str, Environment]
     cache: str = "none"
     processes: tuple[ProcessType, ...] = ()
+    jobs: str = "none"
     healthy_timeout: float = 60
     drain_timeout: float = 30
     rto_seconds: float = 28
@@ -143,6 +145,7 @@ def read_settings(data: Mapping[str, Any]) -> Settings:
         environments={str(name): _environment(str(name), value) for name, value in environments.items()},
         cache=one_of("cache", data.get("cache", "none"), (*CACHES, "none")),
         processes=process_types(data.get("processes") or {}),
+        jobs=one_of("jobs", data.get("jobs", "none"), JOBS),
         healthy_timeout=seconds("healthy_timeout", data.get("healthy_timeout", 60)),
         drain_timeout=seconds("drain_timeout", data.get("drain_timeout", 30)),
         rto_seconds=seconds("rto_seconds", data.get("rto_seconds", 28)),
@@ -151,6 +154,7 @@ def read_settings(data: Mapping[str, Any]) -> Settings:
     )
     for environment in settings.environments.values():
         _fit_for_promotion(settings, environment)
+        _fit_for_jobs(settings, environment)
     return settings
 
 
@@ -236,6 +240,15 @@ def _fit_for_promotion(settings: Settings, environment: Environment) -> None:
         if ours != theirs:
             what = f'{place}.{setting} is "{ours}", and that of {publisher} is "{theirs}"'
             raise UsageFault(what, where="invoke.yaml", remedy=f"{remedy}give both the same {setting}")
+
+
+def _fit_for_jobs(settings: Settings, environment: Environment) -> None:
+    """Refuse jobs that nothing would wait for: but for Kubernetes, the service does it itself."""
+    job = next((each.name for each in settings.processes if each.schedule), "")
+    if job and environment.target != "kubernetes" and settings.jobs == "none":
+        what = f"processes.{job}.schedule: this service was made without jobs, and {environment.name} has no CronJobs"
+        remedy = "./inv template.update --set jobs=scheduled brings what is missing"
+        raise UsageFault(what, where="invoke.yaml", remedy=remedy)
 
 
 def _contexts(key: str, value: Any) -> tuple[str, ...]:

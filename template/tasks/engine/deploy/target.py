@@ -12,6 +12,7 @@ from ..build.source import BuildInfo
 from ..config.configuration import Configuration
 from ..core.errors import DeployFault
 from ..core.network import fetch_json
+from .job_runs import JobRun
 from .lock import Lease
 from .releases import Deployment, Release, ReleaseStore, last_of
 
@@ -35,7 +36,10 @@ class SlotState:
 
 @dataclass(frozen=True)
 class ProcessState:
-    """What is known of a process beside the service in a slot: of `replicas`, how many run, and how many are well."""
+    """What is known of a process beside the service in a slot: of `replicas`, how many run, and how many are well.
+
+    Of a job, which has a `schedule`, that is what waits for its times; its last run is known apart from that.
+    """
 
     process: str
     slot: str
@@ -43,6 +47,8 @@ class ProcessState:
     running: int
     healthy: int
     release: str
+    schedule: str = ""
+    last_run: JobRun | None = None
 
     @property
     def well(self) -> bool:

@@ -214,16 +214,19 @@ class ComposeProject:
 
     def _process(self, wanted: ProcessType, labels: Mapping[str, str]) -> dict[str, Any]:
         """What a process has otherwise than the service, which it is a part of."""
-        program, *words = wanted.command
+        program, *words = wanted.argv(self.settings.service, self._path_of)
         probe = {} if wanted.probed else {"healthcheck": {"disable": True}}
         return {
             "extends": {"file": str(self.root / BASE_FILE), "service": f"app-{SLOTS[0]}"},
-            "entrypoint": [path_in_image(program, self.settings.service)],
+            "entrypoint": [program],
             "command": [_literal(word) for word in words],
             "deploy": {"replicas": wanted.replicas},
             "labels": {**labels, PROCESS: wanted.name},
             **probe,
         }
+
+    def _path_of(self, program: str) -> str:
+        return path_in_image(program, self.settings.service)
 
     def _passwords(self) -> tuple[str, ...]:
         return self.settings.server.passwords if self.settings.server else ()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from ..config.process_types import ProcessType, kept_types
 from ..core.slots import other
 from ..core.waiting import wait_until
+from ..deploy.job_runs import JobRun, read_runs
 from ..deploy.target import ProcessState
 from .compose import PROCESS, SLOT, service_name
 from .health import HealthWatch, fault_of
@@ -101,13 +102,23 @@ class SlotProcesses:
         app = self.stack.find(f"app-{self.slot}")
         release = app.labels.get(RELEASE, "") if app else ""
         types = kept_types((self.stack.kept.document(release) or {}) if release else {})
-        return [self._state(each, release, found) for each in types]
+        runs = self._runs(found) if any(each.schedule for each in types) else {}
+        return [self._state(each, release, found, runs) for each in types]
 
-    def _state(self, wanted: ProcessType, release: str, found: Sequence[Container]) -> ProcessState:
+    def _runs(self, found: Sequence[Container]) -> dict[str, JobRun]:
+        """The last run of each job: what runs of the release is asked."""
+        running = next((each for each in found if each.status == "running"), None)
+        told = running.exec_run(["/app", "jobs"]).output if running else b""
+        return read_runs(str(told, "utf-8", "replace")) if isinstance(told, bytes) else {}
+
+    def _state(
+        self, wanted: ProcessType, release: str, found: Sequence[Container], runs: Mapping[str, JobRun]
+    ) -> ProcessState:
         own = [each for each in found if each.labels[PROCESS] == wanted.name and each.labels[RELEASE] == release]
         running = [each for each in own if each.status == "running"]
         healthy = [each for each in running if not wanted.probed or _health(each) == "healthy"]
-        return ProcessState(wanted.name, self.slot, wanted.replicas, len(running), len(healthy), release)
+        counts = (wanted.replicas, len(running), len(healthy))
+        return ProcessState(wanted.name, self.slot, *counts, release, wanted.schedule, runs.get(wanted.name))
 
     @contextmanager
     def _watched(self, types: Sequence[ProcessType]) -> Iterator[list[Callable[[float], None]]]:

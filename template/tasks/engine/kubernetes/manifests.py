@@ -143,17 +143,24 @@ def of_release(manifests: Manifests, release: str, image: str) -> Manifests:
     for workload in (own.deployment, *([own.migration] if own.migration else []), *own.processes):
         _use(workload, manifests.service, image, names)
         workload["metadata"].setdefault("labels", {})[RELEASE] = release
-        workload["spec"]["template"]["metadata"]["labels"][RELEASE] = release
+        pod_template(workload)["metadata"]["labels"][RELEASE] = release
     if own.migration:
         own.migration["metadata"]["name"] = f"{manifests.service}-migrate-{suffix}"
     return own
 
 
-def in_slot(deployment: Object, slot: str) -> Object:
-    """A Deployment whose pods say which slot they are."""
-    marked = deepcopy(deployment)
-    marked["spec"]["template"]["metadata"]["labels"][SLOT] = slot
+def in_slot(workload: Object, slot: str) -> Object:
+    """A workload whose pods say which slot they are."""
+    marked = deepcopy(workload)
+    pod_template(marked)["metadata"]["labels"][SLOT] = slot
     return marked
+
+
+def pod_template(workload: Object) -> Object:
+    """What a workload makes its pods of."""
+    spec = workload["spec"]
+    template: Object = (spec["jobTemplate"]["spec"] if workload["kind"] == "CronJob" else spec)["template"]
+    return template
 
 
 def secret_object(service: str, secrets: Mapping[str, str], release: str = "") -> Object:
@@ -177,7 +184,7 @@ def name_of(each: Object) -> str:
 
 def _use(workload: Object, service: str, image: str, names: Mapping[str, str]) -> None:
     """Set the image, and the names of what is referred to."""
-    pod = workload["spec"]["template"]["spec"]
+    pod = pod_template(workload)["spec"]
     for container in pod["containers"]:
         if _is_own(container["image"], service):
             container["image"] = image

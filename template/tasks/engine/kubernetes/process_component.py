@@ -18,9 +18,9 @@ KUSTOMIZATION = """# A process beside the service, as invoke.yaml names it. It i
 apiVersion: kustomize.config.k8s.io/v1alpha1
 kind: Component
 resources:
-  - deployment.yaml
+  - {}.yaml
 """
-HEADER = "# The Deployment of the service with another command. Replicas, requests and limits are yours to choose.\n"
+HEADER = "# The pods of the service with another command. Replicas, requests and limits are yours to choose.\n"
 
 
 def write_components(root: Path, service: str, types: Mapping[str, ProcessType]) -> list[Path]:
@@ -36,8 +36,10 @@ def write_components(root: Path, service: str, types: Mapping[str, ProcessType])
         folder = root / FOLDER / "components" / name
         if not folder.exists():
             folder.mkdir()
-            text = yaml.safe_dump(process_deployment(base, service, each), sort_keys=False, width=120)
-            files = {"kustomization.yaml": KUSTOMIZATION, "deployment.yaml": HEADER + text}
+            made = process_cronjob(base, service, each) if each.schedule else process_deployment(base, service, each)
+            text = yaml.safe_dump(made, sort_keys=False, width=120)
+            kind = "cronjob" if each.schedule else "deployment"
+            files = {"kustomization.yaml": KUSTOMIZATION.format(kind), f"{kind}.yaml": HEADER + text}
             for file, content in files.items():
                 (folder / file).write_text(content, encoding="utf-8")
                 changed.append(folder / file)
@@ -71,6 +73,26 @@ def process_deployment(base: Object, service: str, wanted: ProcessType) -> Objec
     rest = {name: value for name, value in container.items() if name not in probes}
     template["spec"]["containers"][0] = {**image, **command, **rest}
     return made
+
+
+def process_cronjob(base: Object, service: str, wanted: ProcessType) -> Object:
+    """The CronJob of a job: pods as the service's own, which end, with another command and no probes."""
+    deployment = process_deployment(base, service, wanted)
+    template = deployment["spec"]["template"]
+    pod, container = template["spec"], template["spec"]["containers"][0]
+    for name in (*PROBES, "ports"):
+        container.pop(name, None)
+    pod.pop("topologySpreadConstraints", None)
+    pod["restartPolicy"] = "Never"
+    spec = {
+        "schedule": wanted.schedule,
+        "timeZone": "Etc/UTC",
+        # A time is left out while the run before goes on, and is not made up for.
+        "concurrencyPolicy": "Forbid",
+        "startingDeadlineSeconds": 60,
+        "jobTemplate": {"spec": {"backoffLimit": 0, "template": template}},
+    }
+    return {"apiVersion": "batch/v1", "kind": "CronJob", "metadata": deployment["metadata"], "spec": spec}
 
 
 def with_components(text: str, names: list[str], where: str) -> str:

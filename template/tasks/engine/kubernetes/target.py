@@ -44,7 +44,7 @@ from .migration import migrate
 from .operations import KubernetesOperations
 from .releases import ClusterReleases, KeptReleases
 from .rollout import ready
-from .slot_processes import process_of, require_processes, running, states, take_over
+from .slot_processes import process_of, remove, require_processes, running, states, take_over
 from .wait import RolloutWait, deployment_wait, wait_for
 
 
@@ -151,7 +151,7 @@ class KubernetesTarget(KubernetesOperations):
         """Those of the releases whose pods there are, by their Deployments."""
         found = running(self.cluster, self.service)
         in_slots = [(state.slot, state.release) for state in self.slots() if state.release] if found else []
-        return [each for at in in_slots for each in states(*at, self.kept.processes(at[1]), found)]
+        return [each for at in in_slots for each in states(self.cluster, at, self.kept.processes(at[1]), found)]
 
     def live_slot(self) -> str:
         """The slot whose pods are ready, of the release that was recorded last."""
@@ -254,7 +254,8 @@ class KubernetesTarget(KubernetesOperations):
         self.interrupt()
         beside = running(self.cluster, self.service)
         if not former:
-            self.cluster.delete("deployment", self.service, *map(name_of, beside))
+            self.cluster.delete("deployment", self.service)
+            remove(self.cluster, beside)
             return
         release = self._former_release(slot, former)
         deployment = self.kept.deployment(release)

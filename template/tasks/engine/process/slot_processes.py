@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+import subprocess
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ..config.process_types import ProcessType, kept_types
@@ -13,11 +14,14 @@ from ..core.network import fetch_json, free_port
 from ..core.processes import PAUSE, Process, Processes
 from ..core.slots import other
 from ..core.waiting import wait_until
+from ..deploy.job_runs import JobRun, read_runs
 from ..deploy.target import ProcessState
 
 RUNNING_SECONDS = 2.0
 """How long a process that answers no probe has to run to be taken for well."""
 FILE = "processes.json"
+RUNS_SECONDS = 20
+"""For the program that prints the last runs: its database may be away."""
 
 
 @dataclass(frozen=True)
@@ -27,12 +31,13 @@ class SlotProcesses:
     processes: Processes
     kept: Path
     host: str
+    service: str
     slot: str
 
     @property
     def former(self) -> SlotProcesses:
         """Those of the other slot."""
-        return SlotProcesses(self.processes, self.kept, self.host, other(self.slot))
+        return replace(self, slot=other(self.slot))
 
     @property
     def names(self) -> list[str]:
@@ -66,8 +71,7 @@ class SlotProcesses:
                 self.processes.stop(name)
                 self.processes.forget(name)
         for each in self.types(release):
-            program, *words = each.command
-            argv = [str(self.kept / release / program), *words]
+            argv = each.argv(self.service, lambda program: str(self.kept / release / program))
             for name in self._names_of(each):
                 if not self.processes.alive(name):
                     port = free_port()
@@ -82,13 +86,23 @@ class SlotProcesses:
 
     def states(self, release: str) -> list[ProcessState]:
         """What there is, and what should be, of each type of a release."""
-        return [self._state(each, release) for each in self.types(release)]
+        types = self.types(release)
+        runs = self._runs(release) if any(each.schedule for each in types) else {}
+        return [self._state(each, release, runs) for each in types]
 
-    def _state(self, wanted: ProcessType, release: str) -> ProcessState:
+    def _runs(self, release: str) -> dict[str, JobRun]:
+        """The last run of each job: the release's program is asked."""
+        argv = [str(self.kept / release / self.service), "jobs"]
+        env = json.loads((self.kept / release / "values.json").read_text(encoding="utf-8"))
+        done = subprocess.run(argv, env=env, capture_output=True, text=True, timeout=RUNS_SECONDS, check=False)
+        return read_runs(done.stdout)
+
+    def _state(self, wanted: ProcessType, release: str, runs: Mapping[str, JobRun]) -> ProcessState:
         found = [self.processes.get(name) for name in self._names_of(wanted)]
         running = [each for each in found if each and each.alive and each.release == release]
         healthy = [each for each in running if not wanted.probed or self._ready(each)]
-        return ProcessState(wanted.name, self.slot, wanted.replicas, len(running), len(healthy), release)
+        counts = (wanted.replicas, len(running), len(healthy))
+        return ProcessState(wanted.name, self.slot, *counts, release, wanted.schedule, runs.get(wanted.name))
 
     def _names_of(self, wanted: ProcessType) -> Sequence[str]:
         return [f"{self.slot}.{wanted.name}.{number}" for number in range(1, wanted.replicas + 1)]

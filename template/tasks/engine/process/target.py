@@ -135,7 +135,7 @@ class ProcessTarget(ProcessOperations):
 
     def processes_of(self, slot: str) -> SlotProcesses:
         """What the release in a slot runs beside the service."""
-        return SlotProcesses(self.running, self.release_folder(""), HOST, slot)
+        return SlotProcesses(self.running, self.release_folder(""), HOST, self.settings.service, slot)
 
     # --- The steps of a deploy -----------------------------------------------------------------
 
