@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 
-from ..support.relay import TYPES, add_processes
+from ..support.relay import TYPES, add_jobs, add_processes
 from ..support.service import change, kept
+from ..support.waiting import until
 from .cluster import ServiceInCluster
 
 pytestmark = [pytest.mark.kubernetes, pytest.mark.docker, pytest.mark.slow]
@@ -124,3 +125,28 @@ def test_a_process_that_is_taken_out_ends_with_the_next_deploy(service: ServiceI
     assert service.status()["processes"] == []
     assert service.invoke("rollback", "--env=staging").returncode == 0
     working(service)
+
+
+def test_a_job_is_a_cronjob_whose_last_run_status_shows(make_in_cluster: Callable[..., ServiceInCluster]) -> None:
+    service = make_in_cluster()
+    add_jobs(service)
+    name = service.folder.name
+    refused = service.invoke("deploy", "--env=staging")
+    for other in ("dev:\n    target: docker\n    development: true\n", "prod:\n    target: docker\n"):
+        service.edit("invoke.yaml", f"  {other}", "")
+    service.invoke("kubernetes.processes")
+    service.deploy()
+    service.kubectl("create", "job", "by-hand", f"--from=cronjob/{name}-broken")
+
+    def last_run() -> Any:
+        return next(each["last_run"] for each in service.status()["processes"] if each["process"] == "broken")
+
+    until(lambda: bool(last_run() and last_run()["ended_at"]), "the job has not ended")
+
+    assert refused.returncode == 2
+    assert "--set jobs=scheduled brings what is missing" in refused.stderr
+    assert last_run()["exit_code"] == 1
+    assert "failed (exit code 1) at" in service.invoke("status", "--env=staging").stdout
+    assert "nothing can be broken any more" in service.invoke("logs", "--env=staging", "--service=broken").stdout
+    cronjob = service.read("cronjob", f"{name}-purge")["spec"]
+    assert (cronjob["timeZone"], cronjob["concurrencyPolicy"]) == ("Etc/UTC", "Forbid")
