@@ -22,6 +22,7 @@ OPTIONS = {
     **JSON,
     "seconds": "seconds of load (default: 15)",
     "connections": "keep-alive connections, half of which place orders (default: 20)",
+    "process": "break one of this process beside the service instead (kill and pause)",
     "yes_in_production": "drill prod, too",
 }
 MOST_CONNECTIONS = 200
@@ -35,10 +36,14 @@ def _task(name: str, text: str) -> Any:
         env: str = "dev",
         seconds: str = "15",
         connections: str = "20",
+        process: str = "",
         yes_in_production: bool = False,
         json: bool = False,
     ) -> None:
-        _drill(c, name, env, seconds, connections, yes_in_production, json)
+        s = session(c, env, json)
+        drills.allow(s.environment, f"drill.{name}", yes_in_production)
+        rto = s.settings.rto_seconds
+        _drill(s, drills.Wanted(name, parse_seconds("--seconds", seconds), _count(connections), rto, process), json)
 
     drill.__name__, drill.__doc__ = name, text
     return service_task(help=OPTIONS)(drill)
@@ -51,13 +56,13 @@ restart_database = _task("restart-database", "Restart the database of the stack.
 redeploy = _task("redeploy", "Deploy what serves with another LOG_LEVEL, then roll back: no request may be lost.")
 
 
-def _drill(c: Context, name: str, env: str, seconds: str, connections: str, yes: bool, json: bool) -> None:
-    s = session(c, env, json)
-    drills.allow(s.environment, f"drill.{name}", yes)
-    wanted = drills.Wanted(name, parse_seconds("--seconds", seconds), _count(connections), s.settings.rto_seconds)
+def _drill(s: Session, wanted: drills.Wanted, json: bool) -> None:
+    name, env = wanted.name, s.environment.name
     configuration = s.environments.configuration(s.environment)
     target = make_target(s.runner, s.settings, configuration)
-    target.victim(name)
+    if wanted.process:
+        drills.require_process(target, name, wanted.process)
+    target.victim(name, wanted.process)
     if name == "redeploy":
         _require_same_version(s, target)
     if s.runner.dry:

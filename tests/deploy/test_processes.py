@@ -144,3 +144,26 @@ def test_a_process_that_is_taken_out_ends_with_the_next_deploy(service: Service)
     assert gone == ([], [], [])
     assert done.returncode == 0, done.stderr
     assert at_work(service, "relay") == [version(service)]
+
+
+@pytest.mark.parametrize("drill", ["kill", "pause"])
+def test_a_process_that_a_drill_breaks_recovers_and_no_request_is_lost(
+    service: Service, target: str, drill: str
+) -> None:
+    done = service.invoke(f"drill.{drill}", "--env=staging", "--process=relay", "--seconds=6", "--json")
+
+    if target == "process":
+        assert (done.returncode, done.stdout) == (2, "")
+        return
+    report = json.loads(done.stdout)
+    assert done.returncode == 0, done.stderr
+    assert (report["lost"], report["passed"]) == (0, True)
+    assert "-relay-" in report["container"]
+    assert processes(service)["relay"]["healthy"] == 1
+
+
+def test_a_drill_names_the_processes_that_there_are(service: Service) -> None:
+    done = service.invoke("drill.kill", "--env=staging", "--process=rely")
+
+    assert done.returncode == 2
+    assert "relay" in done.stderr

@@ -229,10 +229,13 @@ class Target(Protocol):
     def reached_from_here(self, values: Mapping[str, str]) -> dict[str, str]:
         """Bring up what the service uses beside it, and give those of its values that this machine needs otherwise."""
 
-    def victim(self, drill: str) -> str:
-        """The name of what a drill breaks; UsageFault where the target, or its stack, knows no such drill."""
+    def victim(self, drill: str, process: str) -> str:
+        """The name of what a drill breaks: of the service, or of a process beside it.
 
-    def fault(self, drill: str) -> AbstractContextManager[Callable[[float], None]]:
+        UsageFault where the target, or its stack, knows no such drill or process.
+        """
+
+    def fault(self, drill: str, process: str) -> AbstractContextManager[Callable[[float], None]]:
         """A drill's fault for as many seconds as it is called with, as holder of the lock.
 
         Nobody else works on its victim meanwhile; in the end everything is taken back.

@@ -19,6 +19,7 @@ from .engine import SERVICE_LABEL
 from .errors import telling_faults
 from .faults import container_fault, service_of
 from .fence import plain_name
+from .slot_processes import SlotProcesses
 from .stack import Stack
 from .teardown import take_down
 
@@ -94,16 +95,19 @@ class DockerOperations(Target):
         """In development, what is the stack's own publishes a port."""
         return self.stack.urls_for_host(values)
 
-    def victim(self, drill: str) -> str:
-        """A container: of the slot that serves, or of the database."""
-        return plain_name(self._victim(drill))
+    def victim(self, drill: str, process: str) -> str:
+        """A container: of the slot that serves, of a process of its release, or of the database."""
+        return plain_name(self._victim(drill, process))
 
-    def fault(self, drill: str) -> AbstractContextManager[Callable[[float], None]]:
+    def fault(self, drill: str, process: str) -> AbstractContextManager[Callable[[float], None]]:
         """A fault of a container."""
-        return container_fault(self.stack, drill, self._victim(drill))
+        return container_fault(self.stack, drill, self._victim(drill, process))
 
-    def _victim(self, drill: str) -> Container:
+    def _victim(self, drill: str, process: str) -> Container:
         live = self._require_live()
+        if process:
+            found = SlotProcesses(self.stack, live).containers
+            return next(each for each in found if each.labels[PROCESS] == process)
         return self.stack.require(service_of(drill, live, "database" in self.stack.project.services))
 
     def _require_live(self) -> str:

@@ -9,30 +9,37 @@ from dataclasses import dataclass
 
 from ..config.settings import Environment, Settings
 from ..core.console import Console
-from ..core.errors import DeployFault, UsageFault
+from ..core.errors import DeployFault, UsageFault, nearest
 from ..core.paths import ROOT
-from ..core.waiting import let_pass
+from ..core.waiting import let_pass, wait_until
 from ..deploy.target import Target
 from .load import STEADY, Load, recovery
 from .redeploy import redeploy
 
+OF_PROCESSES = ("kill", "pause")
+"""The drills that can break a process beside the service."""
 SHARE = 0.3
 """The part of the load's seconds that passes before the fault, and that a fault with a length lasts."""
 
 
 @dataclass(frozen=True)
 class Wanted:
-    """A drill as it was asked for: seconds and connections of load, and the seconds to recover in."""
+    """A drill as it was asked for: seconds and connections of load, and the seconds to recover in.
+
+    With `process` it breaks one of a process beside the service, which has to recover as well.
+    """
 
     name: str
     seconds: float
     connections: int
     rto_seconds: float
+    process: str = ""
 
 
 @dataclass(frozen=True)
 class Report:
-    """What a drill showed. `recovered_seconds` is None where the service did not recover while it was watched.
+    """What a drill showed. `recovered_seconds` is None where the service did not recover while it was watched, or the
+    process that was broken.
 
     `orders_missing` is None where orders are in memory and end with the process, as the service has no database.
     """
@@ -54,7 +61,7 @@ class Report:
     def rows(self) -> list[tuple[str, str]]:
         """The report for people."""
         recovered = "no" if self.recovered_seconds is None else f"after {self.recovered_seconds:.1f} s"
-        if not self.lost and not self.late:
+        if not self.recovered_seconds and self.recovered_seconds is not None:
             recovered = "nothing to recover from"
         missing = "not looked for: they are in memory" if self.orders_missing is None else str(self.orders_missing)
         return [
@@ -78,19 +85,30 @@ def allow(environment: Environment, name: str, yes_in_production: bool) -> None:
         )
 
 
+def require_process(target: Target, name: str, process: str) -> None:
+    """UsageFault where a drill is not about processes, or what serves has no process of this name that runs."""
+    if name not in OF_PROCESSES:
+        remedy = "leave --process away, or take " + " or ".join(f"drill.{each}" for each in OF_PROCESSES)
+        raise UsageFault(f"drill.{name} breaks no process beside the service", remedy=remedy)
+    live = target.live_slot()
+    running = [each.process for each in target.processes() if each.slot == live and each.running]
+    if process not in running:
+        raise UsageFault(f'no process "{process}" runs in {target.environment_name}', remedy=nearest(process, running))
+
+
 def run(target: Target, settings: Settings, wanted: Wanted, console: Console, level: str) -> Report:
     """Drive load, inject the fault, take it back, and watch until answers are steady or the RTO is over.
 
     `level` is the LOG_LEVEL that is set. SIGTERM ends a drill as Ctrl-C does, with the fault taken back.
     """
-    victim = target.victim(wanted.name)
-    fault = _redeploying(target, level) if wanted.name == "redeploy" else target.fault(wanted.name)
+    victim = target.victim(wanted.name, wanted.process)
+    fault = _redeploying(target, level) if wanted.name == "redeploy" else target.fault(wanted.name, wanted.process)
     with target.front_door() as url:
         load = Load(url, wanted.connections)
-        _drill(target, load, fault, wanted, victim, console)
+        away = _drill(target, load, fault, wanted, victim, console)
         with console.step("orders"):
             missing = None if settings.database == "none" else len(load.missing())
-    return judge(wanted, load, missing, (settings.service, target.environment_name, victim))
+    return judge(wanted, load, missing, (settings.service, target.environment_name, victim), away)
 
 
 def _drill(
@@ -100,8 +118,11 @@ def _drill(
     wanted: Wanted,
     victim: str,
     console: Console,
-) -> None:
-    """Inject the fault under load, and watch until answers are steady or the RTO is over."""
+) -> float | None:
+    """Inject the fault under load, and watch until answers are steady or the RTO is over.
+
+    Gives the seconds that the process was away that was broken; None where it did not come back.
+    """
     with fault as inject, load.running():
         _require_orders(load)
         until = time.monotonic() + wanted.seconds
@@ -110,18 +131,36 @@ def _drill(
             step.detail = f"{wanted.connections} connections to {target.url}"
         with console.step("fault") as step:
             step.detail = f"{wanted.name}: {victim}"
+            broken = time.monotonic()
             inject(wanted.seconds * SHARE)
         with console.step("recover"):
+            away = _away(target, wanted, broken) if wanted.process else 0
             _watch(load, until, wanted.rto_seconds)
+    return away
 
 
-def judge(wanted: Wanted, load: Load, missing: int | None, names: tuple[str, str, str]) -> Report:
+def _away(target: Target, wanted: Wanted, since: float) -> float | None:
+    """The seconds until the process is well that was broken then; None where it is not within the RTO."""
+
+    def well() -> bool:
+        live = target.live_slot()
+        return all(each.well for each in target.processes() if (each.slot, each.process) == (live, wanted.process))
+
+    return time.monotonic() - since if wait_until(well, wanted.rto_seconds, STEADY / 10) else None
+
+
+def judge(
+    wanted: Wanted, load: Load, missing: int | None, names: tuple[str, str, str], away: float | None = 0
+) -> Report:
     """Hold what was measured to what is wanted; `names` are service, environment and container.
+
+    `away` are the seconds that the process was away that was broken; None where it did not come back.
 
     A switch of releases must not lose any request; other faults may, within the RTO, but never an order.
     """
     service, env, container = names
-    recovered = recovery(load.samples)
+    answering = recovery(load.samples)
+    recovered = None if answering is None or away is None else max(answering, away)
     lost = sum(not sample.answered for sample in load.samples)
     in_time = recovered is not None and recovered <= wanted.rto_seconds
     return Report(

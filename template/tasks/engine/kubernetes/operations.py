@@ -112,22 +112,23 @@ class KubernetesOperations(Target):
         """The Service, by way of the API server."""
         return self.cluster.reached(service_of(self.service))
 
-    def victim(self, drill: str) -> str:
-        """A pod that serves, that of the database, or the Deployment."""
+    def victim(self, drill: str, process: str) -> str:
+        """A pod that serves, that of a process or of the database, or the Deployment."""
         if drill == "redeploy":
             return f"deployment/{self.service}"
         if drill == "restart-database":
             return self._database_pod()
         if drill == "kill":
-            return f"pod/{name_of(self._ready_pod(self.pods))}"
+            labels = {SERVICE: self.service, COMPONENT: process} if process else self.pods
+            return f"pod/{name_of(self._ready_pod(labels))}"
         what = f"drill.{drill} needs the docker target: nothing from outside of a node freezes what runs in a pod"
         remedy = "drill.kill, drill.restart-database and drill.redeploy work in a cluster"
         raise UsageFault(what, where="invoke.yaml", remedy=remedy)
 
     @contextmanager
-    def fault(self, drill: str) -> Iterator[Callable[[float], None]]:
+    def fault(self, drill: str, process: str) -> Iterator[Callable[[float], None]]:
         """Delete a pod, which the cluster replaces: one of the service without the grace that it has otherwise."""
-        victim = self.victim(drill)
+        victim = self.victim(drill, process)
         grace = ["--grace-period=0", "--force"] if drill == "kill" else []
 
         def inject(seconds: float) -> None:

@@ -77,11 +77,11 @@ class ProcessOperations(Target):
         """All of it is on this machine, or elsewhere."""
         return {}
 
-    def victim(self, drill: str) -> str:
+    def victim(self, drill: str, process: str) -> str:
         """Nothing brings processes back, so there is nothing to drill."""
         raise self._not_drilled(drill)
 
-    def fault(self, drill: str) -> AbstractContextManager[Callable[[float], None]]:
+    def fault(self, drill: str, process: str) -> AbstractContextManager[Callable[[float], None]]:
         """There is none."""
         raise self._not_drilled(drill)
 
