@@ -75,6 +75,14 @@ Redis before the database, for orders that are read far more often than they cha
 - Not for a service whose database has time to spare, and not for data of which a stale moment is not acceptable:
   between the commit and the first delete, another client may read what was true before.
 
+## `jobs`
+
+Commands of the service that run at times of their own, each time once for all hosts: see
+[deploy.md](deploy.md#processes-beside-the-service). The service that serves does not change: its binary grows by some
+0.2 MB, and what waits for the times of a job is a process of its own, of some 15 MB. Not for work that has to
+follow at once what has caused it, which is a worker's, and not where Kubernetes is all that you deploy to: its CronJobs
+need nothing of the service.
+
 ## `runtime`
 
 The base of the image: the binary is the same. `scratch` has nothing in it but the service: the smallest, and nothing

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
-from itertools import product
+from itertools import combinations, product
 from typing import Any
 
-from allpairspy import AllPairs  # type: ignore[import-untyped]
 from jinja2 import UndefinedError
 
 from ..support.options import JINJA, read_choices, read_settings
@@ -15,7 +13,7 @@ from ..support.service import ROOT
 Answers = dict[str, Any]
 GO = ("database", "cache", "jobs", "kubernetes")
 """The questions whose answers change the Go code."""
-CHOICES: OrderedDict[str, list[Any]] = OrderedDict((name, read_choices(ROOT)[name]) for name in GO)
+CHOICES: dict[str, list[Any]] = {name: read_choices(ROOT)[name] for name in GO}
 VALIDATORS = {
     name: JINJA.from_string(question["validator"])
     for name, question in read_settings(ROOT).items()
@@ -40,10 +38,21 @@ def every() -> list[Answers]:
     return [answers for answers in found if supported(answers)]
 
 
+def pairs(answers: Answers) -> set[frozenset[tuple[str, Any]]]:
+    """The pairs of answers in a combination."""
+    return {frozenset(pair) for pair in combinations(answers.items(), 2)}
+
+
 def pairwise() -> list[Answers]:
-    """Some in which each supported pair of answers to two questions stands at least once."""
-    rows = AllPairs(CHOICES, filter_func=lambda values: supported(dict(zip(GO, values, strict=False))))
-    return [row._asdict() for row in rows]
+    """Some in which each supported pair of answers to two questions stands at least once.
+
+    Each is the one with most pairs that none before it has. Libraries that know of filters leave some pairs out.
+    """
+    left, chosen = set[frozenset[tuple[str, Any]]]().union(*map(pairs, every())), list[Answers]()
+    while left:
+        chosen.append(max(every(), key=lambda answers: len(pairs(answers) & left)))
+        left -= pairs(chosen[-1])
+    return chosen
 
 
 def named(answers: Answers) -> str:

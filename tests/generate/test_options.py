@@ -21,8 +21,8 @@ CHOICES = read_choices(ROOT)
 FULL = {name: min(CHOICES[name], key=lambda answer: len(block.paths({name: answer}))) for name, block in BLOCKS.items()}
 """To each question with files, the answer that brings most."""
 
-REFUSED: dict[str, dict[str, Any]] = {"database": {"cache": "none"}}
-"""To a question of which some answers refuse another option: that option is off."""
+REFUSED: dict[str, dict[str, Any]] = {"database": {"cache": "none", "jobs": "none"}}
+"""To a question of which some answers refuse other options: those are off."""
 
 Entries = dict[str, bytes | None]
 
@@ -120,14 +120,14 @@ WRONG = {
     "two questions": (
         edit("copier.yml", CI_BLOCK, CI_BLOCK.replace("ci !=", "database == 'none' and ci !=")),
         (
-            "the blocks are about license, database, cache, kubernetes, ci and database: not one for a question, "
+            "the blocks are about license, database, cache, jobs, kubernetes, ci and database: not one for a question, "
             "or not in their order"
         ),
     ),
     "two blocks": (
         edit("copier.yml", CI_BLOCK, CI_BLOCK.replace("ci", "license")),
         (
-            "the blocks are about license, database, cache, kubernetes, license: not one for a question, "
+            "the blocks are about license, database, cache, jobs, kubernetes, license: not one for a question, "
             "or not in their order"
         ),
     ),

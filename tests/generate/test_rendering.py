@@ -29,6 +29,7 @@ LICENSES = ("none", "mit", "apache-2.0")
 CI = ("github", "gitlab", "forgejo")
 ON_KUBERNETES = {("postgres", "scratch"), ("mysql", "alpine"), ("sqlite", "distroless"), ("none", "alpine")}
 CACHED = {("postgres", "scratch"), ("postgres", "alpine"), ("mysql", "distroless")}
+WITH_JOBS = {("postgres", "alpine"), ("postgres", "distroless"), ("mysql", "distroless"), ("mysql", "scratch")}
 
 # Two Latin squares, and a row for the fourth answer of `ci`: every pair of choices of two questions is in them.
 MATRIX = [
@@ -39,6 +40,7 @@ MATRIX = [
         "ci": CI[(row + 2 * column) % 3],
         "kubernetes": (database, runtime) in ON_KUBERNETES,
         "cache": "redis" if (database, runtime) in CACHED else "none",
+        "jobs": "scheduled" if (database, runtime) in WITH_JOBS else "none",
     }
     for row, database in enumerate(DATABASES)
     for column, runtime in enumerate(RUNTIMES)
@@ -50,6 +52,7 @@ MATRIX = [
         "ci": "none",
         "kubernetes": database == "sqlite",
         "cache": "redis" if database == "mysql" else "none",
+        "jobs": "scheduled" if database == "postgres" else "none",
     }
     for row, database in enumerate(DATABASES)
 ]
@@ -67,6 +70,7 @@ TRACES = {
     ("ci", "gitlab"): r"(?i)gitlab",
     ("ci", "forgejo"): r"(?i)forgejo",
     ("cache", "redis"): r"(?i)\bredis\b|platform/cache|outbox|gobreaker",
+    ("jobs", "scheduled"): r"platform/schedule|schedule_runs|robfig|schedule_db_version|jobs: scheduled",
     ("kubernetes", True): r"(?i)kubernetes|kubectl|kustomiz",
 }
 WITHOUT_PIPELINES = r"(?i)workflow|pipeline(?!s:\s*$)"

@@ -29,7 +29,7 @@ SWITCHES = [
     ("none", "sqlite"),
     ("postgres", "mysql"),
 ]
-OPTIONS = [("kubernetes", True, "false"), ("cache", "redis", "none")]
+OPTIONS = [("kubernetes", True, "false"), ("cache", "redis", "none"), ("jobs", "scheduled", "none")]
 """Options that are off at first, with the answers that switch them on and off."""
 WITH_DATABASE = {**ANSWERS, "database": "postgres"}
 """What the options need."""

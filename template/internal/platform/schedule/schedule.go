@@ -61,7 +61,7 @@ type Scheduler struct {
 }
 
 // New returns the scheduler of a job on a host. expression has the five fields of cron or one of its names such as
-// @daily, in UTC: what a CronJob of Kubernetes takes.
+// @daily, in UTC.
 func New(job, host, expression string, runs *Runs, work Work, logger *slog.Logger) (*Scheduler, error) {
 	if strings.HasPrefix(expression, "@every") || strings.Contains(expression, "TZ=") {
 		return nil, fmt.Errorf("the schedule %q: its times would not be the same on every host", expression)
