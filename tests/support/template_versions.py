@@ -203,6 +203,8 @@ CHANGES: tuple[tuple[str, Undo], ...] = (
     ("v1.3.0", never_asked("kubernetes", False)),
     # Another one: before, no service had a cache.
     ("v1.3.0", never_asked("cache", "none")),
+    # And one more: before, no service had jobs.
+    ("v1.3.0", never_asked("jobs", "none")),
     # A question that sets the defaults of others.
     ("v1.3.0", without_kinds),
     # The list of files that an answer does without: before, conditions stood in the names of paths.
