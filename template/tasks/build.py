@@ -39,10 +39,14 @@ def build(c: Context, env: str = "dev", platform: str = "", all: bool = False) -
 def _build(s: Session, go: str, environment: Environment, platform: str) -> str:
     info = read_build_info(s.runner, s.settings.service, environment.name, s.settings.bakes(environment))
     package = main_package(s.runner.root, s.settings.service)
-    plan = gobuild.plan_build(go, s.runner.root, environment, info, platform, package)
+    plan = gobuild.plan_build(go, s.runner.root, environment, info, platform, package, s.settings.programs)
     gobuild.build(s.runner, plan, info)
-    size = plan.output.stat().st_size / 1e6 if plan.output.exists() else 0
-    return f"{plan.output.relative_to(s.runner.root)}  {size:.1f} MB  {info.version}"
+    return "\n".join(_told(s, each.output, info.version) for each in (plan, *plan.beside))
+
+
+def _told(s: Session, output: Path, version: str) -> str:
+    size = output.stat().st_size / 1e6 if output.exists() else 0
+    return f"{output.relative_to(s.runner.root)}  {size:.1f} MB  {version}"
 
 
 @service_task(help={**ENV, "runtime": "scratch, alpine or distroless in place of RUNTIME_IMAGE"}, name="image")
@@ -57,7 +61,8 @@ def image_(c: Context, env: str = "dev", runtime: str = "") -> None:
         images["RUNTIME_IMAGE"] = image.RUNTIMES[runtime]
     info = read_build_info(s.runner, s.settings.service, env, s.settings.bakes(s.environment))
     go = find_go()
-    plan = gobuild.plan_image_build(go, s.runner.root, s.settings.service, s.environment, info, engine.platform())
+    root, service, programs = s.runner.root, s.settings.service, s.settings.programs
+    plan = gobuild.plan_image_build(go, root, service, s.environment, info, engine.platform(), programs)
     folder: Path | None = None
     if go:
         with s.console.step("build"):
@@ -65,6 +70,6 @@ def image_(c: Context, env: str = "dev", runtime: str = "") -> None:
             folder = gobuild.package_folder(s.runner, plan)
     flags = (plan.ldflags, plan.gcflags)
     with s.console.step("image") as step:
-        image_plan = image.plan_image(s.environment, info, images, flags, folder)
+        image_plan = image.plan_image(s.environment, info, images, flags, folder, plan.packages)
         step.detail = image.build_image(s.runner, image_plan, engine.endpoint.variables)[:19]
     print(image_plan.tag)

@@ -35,7 +35,7 @@ def deploy(s: Session, configuration: Configuration, info: BuildInfo, seconds: f
         require_processes(manifests, s.settings.processes)
         namespace = manifests.namespace
         step.detail = f"serves {overlay.image() or 'nothing yet'}"
-    images = ImagePush(s.runner, s.settings.service, configuration)
+    images = ImagePush(s.runner, s.settings, configuration)
     if source := s.settings.takes_from(s.environment):
         info = images.take(info, source)
     with images.ahead(info):

@@ -6,7 +6,8 @@ import json
 import os
 import re
 import shutil
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ..config.settings import Environment, parse_platform
@@ -23,7 +24,11 @@ LEVEL_VARIABLES = {"amd64": "GOAMD64", "arm64": "GOARM64", "arm": "GOARM"}
 
 @dataclass(frozen=True)
 class GoBuild:
-    """A planned build: the command, what it adds to the environment, and where the binary goes."""
+    """A planned build: the command, what it adds to the environment, and where the binary goes.
+
+    `beside` are those of the other programs in cmd/ that go with the service. The service's own is `verified`: it says
+    what was built into it.
+    """
 
     argv: tuple[str, ...]
     env: dict[str, str]
@@ -31,10 +36,36 @@ class GoBuild:
     ldflags: str
     gcflags: str
     native: bool
+    package: str
+    verified: bool = True
+    beside: tuple[GoBuild, ...] = ()
+
+    @property
+    def packages(self) -> list[str]:
+        """The packages of all of it."""
+        return [self.package, *(each.package for each in self.beside)]
 
 
-def plan_build(go: str, root: Path, environment: Environment, info: BuildInfo, platform: str, package: str) -> GoBuild:
-    """The command that builds `package`; `platform` is empty for the environment's or this machine's own."""
+def plan_build(
+    go: str,
+    root: Path,
+    environment: Environment,
+    info: BuildInfo,
+    platform: str,
+    package: str,
+    programs: Sequence[str] = (),
+) -> GoBuild:
+    """The command that builds `package`, and those of `programs` in cmd/.
+
+    `platform` is empty for the environment's or this machine's own. MissingFault where a program's folder is not there.
+    """
+    plan = _plan(go, root, environment, info, platform, package)
+    own = [replace(info, service=program) for program in programs]
+    beside = [_plan(go, root, environment, each, platform, main_package(root, each.service)) for each in own]
+    return replace(plan, beside=tuple(replace(each, verified=False) for each in beside))
+
+
+def _plan(go: str, root: Path, environment: Environment, info: BuildInfo, platform: str, package: str) -> GoBuild:
     wanted = platform or environment.platform
     parts = parse_platform(wanted) if wanted else None
     env = {"CGO_ENABLED": "0"}
@@ -48,16 +79,22 @@ def plan_build(go: str, root: Path, environment: Environment, info: BuildInfo, p
     if gcflags:
         argv += ["-gcflags", gcflags]
     native = not parts or (parts["os"], parts["arch"]) == this_machine()
-    return GoBuild((*argv, "-o", str(output), package), env, output, ldflags, gcflags, native)
+    return GoBuild((*argv, "-o", str(output), package), env, output, ldflags, gcflags, native, package)
 
 
 def plan_image_build(
-    go: str, root: Path, service: str, environment: Environment, info: BuildInfo, engine: str
+    go: str,
+    root: Path,
+    service: str,
+    environment: Environment,
+    info: BuildInfo,
+    engine: str,
+    programs: Sequence[str] = (),
 ) -> GoBuild:
     """The build of a binary for an image; `engine` is the engine's own platform, such as linux/amd64."""
     platform = environment.platform or engine
     foreign = platform if tuple(platform.split("/")[:2]) != this_machine() else ""
-    return plan_build(go or "go", root, environment, info, foreign, main_package(root, service))
+    return plan_build(go or "go", root, environment, info, foreign, main_package(root, service), programs)
 
 
 def linker_flags(info: BuildInfo, development: bool) -> str:
@@ -95,6 +132,7 @@ class BegunBuild:
     plan: GoBuild
     draft: Path
     running: Running
+    beside: Sequence[BegunBuild] = ()
 
     def finish(self, info: BuildInfo) -> None:
         """Wait for the compiler, and check that the binary reports what was injected.
@@ -111,13 +149,18 @@ class BegunBuild:
         if not outcome.ok:
             remedy = "mend the code; go vet ./... may say more"
             raise BuildFault("the service does not build", details=outcome.tail(), remedy=remedy)
-        _verify(self.runner, self.plan, self.draft, info)
+        if self.plan.verified:
+            _verify(self.runner, self.plan, self.draft, info)
+        for each in self.beside:
+            each.finish(info)
         self.draft.replace(self.plan.output)
 
     def end(self) -> None:
         """End the compiler where it still runs, and remove the draft."""
         self.running.end()
         self.draft.unlink(missing_ok=True)
+        for each in self.beside:
+            each.end()
 
 
 def begin(runner: Runner, plan: GoBuild) -> BegunBuild:
@@ -128,13 +171,15 @@ def begin(runner: Runner, plan: GoBuild) -> BegunBuild:
         # Go leaves a binary alone that is up to date, and links anew where there is none.
         shutil.copy2(plan.output, draft)
     argv = [str(draft) if word == str(plan.output) else word for word in plan.argv]
-    return BegunBuild(runner, plan, draft, runner.begin(argv, {**go_environment(), **plan.env}))
+    running = runner.begin(argv, {**go_environment(), **plan.env})
+    return BegunBuild(runner, plan, draft, running, [begin(runner, each) for each in plan.beside])
 
 
 def build(runner: Runner, plan: GoBuild, info: BuildInfo, begun: BegunBuild | None = None) -> None:
     """Run the build, or finish one that was begun, and check it; the faults are those of `BegunBuild.finish`."""
     if runner.dry:
-        runner.run(plan.argv)
+        for each in (plan, *plan.beside):
+            runner.run(each.argv)
         return
     begun = begun or begin(runner, plan)
     try:
@@ -183,11 +228,13 @@ def _file_name(info: BuildInfo, platform: str) -> str:
 
 
 def package_folder(runner: Runner, plan: GoBuild) -> Path:
-    """A folder that holds the binary as out/app, to stand in for the image's build stage."""
+    """A folder that holds the binary as out/app, and each beside it by its name, to stand in for the build stage."""
     folder = plan.output.parent / f".image-{plan.output.name}"
-    target = folder / "out" / "app"
-    if not runner.dry:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copy2(plan.output, target)
-        target.chmod(0o755)
+    if runner.dry:
+        return folder
+    shutil.rmtree(folder, ignore_errors=True)
+    (folder / "out").mkdir(parents=True)
+    for name, each in {"app": plan, **{Path(each.package).name: each for each in plan.beside}}.items():
+        shutil.copy2(each.output, folder / "out" / name)
+        (folder / "out" / name).chmod(0o755)
     return folder

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,10 +17,11 @@ INSIDE = "inside Docker, as there is no Go here"
 
 @dataclass
 class HostBuild:
-    """The binary of one deploy; once it is built, `flags` and `folder` are what its image is planned with."""
+    """The binaries of one deploy; once they are built, the fields are what their image is planned with."""
 
     runner: Runner
     flags: tuple[str, str] = ("", "")
+    packages: Sequence[str] = ()
     folder: Path | None = None
     _begun: gobuild.BegunBuild | None = None
 
@@ -40,7 +41,7 @@ class HostBuild:
 
         Gives a detail line.
         """
-        self.flags = (plan.ldflags, plan.gcflags)
+        self.flags, self.packages = (plan.ldflags, plan.gcflags), plan.packages
         if not find_go():
             return INSIDE
         if self._begun and self._begun.plan != plan:

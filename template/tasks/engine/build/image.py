@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -37,6 +37,7 @@ class ImagePlan:
     gcflags: str
     platform: str = ""
     binary_folder: Path | None = None
+    packages: Sequence[str] = ()
 
     def argv(self) -> list[str]:
         """The command line, without the file that the image's id is written to."""
@@ -59,6 +60,8 @@ class ImagePlan:
             argv += ["--build-context", f"build={self.binary_folder}"]
         else:
             argv += ["--build-arg", f"LDFLAGS={self.ldflags}", "--build-arg", f"GCFLAGS={self.gcflags}"]
+            if len(self.packages) > 1:
+                argv += ["--build-arg", f"PACKAGES={' '.join(self.packages)}"]
             argv += self._level()
         if self.platform:
             argv += ["--platform", "/".join(parse_platform(self.platform).group("os", "arch"))]
@@ -96,10 +99,18 @@ def labels(info: BuildInfo) -> dict[str, str]:
 
 
 def plan_image(
-    environment: Environment, info: BuildInfo, images: Mapping[str, str], flags: tuple[str, str], folder: Path | None
+    environment: Environment,
+    info: BuildInfo,
+    images: Mapping[str, str],
+    flags: tuple[str, str],
+    folder: Path | None,
+    packages: Sequence[str] = (),
 ) -> ImagePlan:
-    """An image of `info` for `environment`; `flags` are ldflags and gcflags; `folder` holds the host's binary."""
-    return ImagePlan(image_tag(info), info, images, *flags, platform=environment.platform, binary_folder=folder)
+    """An image of `info` for `environment`; `flags` are ldflags and gcflags; `folder` holds the host's binaries.
+
+    Without a folder the image's build stage makes those of `packages`, by default the service's own.
+    """
+    return ImagePlan(image_tag(info), info, images, *flags, environment.platform, folder, packages)
 
 
 def build_image(runner: Runner, plan: ImagePlan, variables: Mapping[str, str]) -> str:

@@ -93,6 +93,12 @@ class Settings:
     bake_env: bool = True
 
     @property
+    def programs(self) -> list[str]:
+        """The programs of cmd/ that processes run, without the service's own."""
+        named = dict.fromkeys(each.command[0] for each in self.processes)
+        return [program for program in named if program != self.service]
+
+    @property
     def server(self) -> BackingService | None:
         """The database's server; None where the database has none."""
         return SERVERS.get(self.database)

@@ -75,7 +75,12 @@ class ImageBuild:
         environment = configuration.environment
         environment = replace(environment, platform=environment.platform or self._other_platform())
         plan = image.plan_image(
-            environment, info, configuration.stack_values(), self._binary.flags, self._binary.folder
+            environment,
+            info,
+            configuration.stack_values(),
+            self._binary.flags,
+            self._binary.folder,
+            self._binary.packages,
         )
         told = image.build_image(self.stack.runner, plan, self.builder.endpoint.variables)
         return told if self.stack.runner.dry else self.builder.image_id(plan.tag)
@@ -107,7 +112,8 @@ class ImageBuild:
 
     def _plan(self, info: BuildInfo, engine: str) -> gobuild.GoBuild:
         settings, environment = self.stack.project.settings, self.stack.project.configuration.environment
-        return gobuild.plan_image_build(find_go(), self.stack.runner.root, settings.service, environment, info, engine)
+        root, programs = self.stack.runner.root, settings.programs
+        return gobuild.plan_image_build(find_go(), root, settings.service, environment, info, engine, programs)
 
     def _send(self, artefact: str, tag: str, progress: Callable[[str], None]) -> None:
         registry = self.stack.project.configuration.environment.registry

@@ -11,6 +11,7 @@ from ..build.promotion import Registry
 from ..build.source import BuildInfo
 from ..build.toolchain import find_go, this_machine
 from ..config.configuration import Configuration
+from ..config.settings import Settings
 from ..core.runner import Runner
 
 
@@ -19,7 +20,7 @@ class ImagePush:
     """Builds and pushes the image of one deploy, or takes one that was published."""
 
     runner: Runner
-    service: str
+    settings: Settings
     configuration: Configuration
     _taken: str = ""
 
@@ -47,14 +48,19 @@ class ImagePush:
             return self._taken.rpartition("@")[2]
         environment = self.configuration.environment
         plan = image.plan_image(
-            environment, info, self.configuration.stack_values(), self._binary.flags, self._binary.folder
+            environment,
+            info,
+            self.configuration.stack_values(),
+            self._binary.flags,
+            self._binary.folder,
+            self._binary.packages,
         )
         image.build_image(self.runner, plan, {})
         return self._registry.push(plan.tag, f"{environment.registry}/{plan.tag}")
 
     def name(self, digest: str) -> str:
         """What the nodes pull."""
-        return f"{self.configuration.environment.registry}/{self.service}@{digest}"
+        return f"{self.configuration.environment.registry}/{self.settings.service}@{digest}"
 
     def publish(self, info: BuildInfo) -> str:
         """Push the image that was built under its commit, where other environments look for it."""
@@ -67,4 +73,5 @@ class ImagePush:
     def _plan(self, info: BuildInfo) -> gobuild.GoBuild:
         environment = self.configuration.environment
         platform = f"linux/{this_machine()[1]}"
-        return gobuild.plan_image_build(find_go(), self.runner.root, self.service, environment, info, platform)
+        root, programs = self.runner.root, self.settings.programs
+        return gobuild.plan_image_build(find_go(), root, self.settings.service, environment, info, platform, programs)

@@ -74,7 +74,7 @@ class KubernetesTarget(KubernetesOperations):
         self.manifests = render(
             self.runner, self.service, configuration.environment.name, handed_over(configuration, self.service)
         )
-        self._images = ImagePush(self.runner, self.service, configuration)
+        self._images = ImagePush(self.runner, self.settings, configuration)
 
     def ask(self, path: str) -> tuple[int, Any]:
         """Ask the Service, by way of the API server; where it leads to the page, a pod that is ready behind it."""

@@ -57,6 +57,7 @@ class ProcessTarget(ProcessOperations):
         self.url = self.probe_url = f"http://localhost:{self.port}"
         self.door = FrontDoor(self.running, f"{HOST}:{self.port}")
         self._binary: Path | None = None
+        self._beside: dict[str, Path] = {}
 
     # --- Before anything changes ---------------------------------------------------------------
 
@@ -88,18 +89,23 @@ class ProcessTarget(ProcessOperations):
         """Build the binary for this machine, and the front door where it does not run."""
         go = require_go(self.runner)
         package = main_package(self.runner.root, self.settings.service)
-        plan = gobuild.plan_build(go, self.runner.root, self.configuration.environment, info, "", package)
+        environment, programs = self.configuration.environment, self.settings.programs
+        plan = gobuild.plan_build(go, self.runner.root, environment, info, "", package, programs)
         gobuild.build(self.runner, plan, info)
         if not self.door.alive():
             self.door.build(self.runner, go)
         self._binary = plan.output
+        self._beside = {Path(each.package).name: each.output for each in plan.beside}
         return str(plan.output.relative_to(self.runner.root))
 
     def package(self, info: BuildInfo) -> str:
         """There is no image: the binary's hash is its identity."""
         if self.runner.dry or self._binary is None:
             return "(the binary)"
-        return "sha256:" + hashlib.sha256(self._binary.read_bytes()).hexdigest()
+        digest = hashlib.sha256(self._binary.read_bytes())
+        for path in self._beside.values():
+            digest.update(path.read_bytes())
+        return f"sha256:{digest.hexdigest()}"
 
     # --- State ---------------------------------------------------------------------------------
 
@@ -148,7 +154,8 @@ class ProcessTarget(ProcessOperations):
         folder = self.release_folder(release.id)
         if not self.runner.dry and self._binary:
             private_folder(folder)
-            shutil.copy2(self._binary, folder / self.settings.service)
+            for name, path in {self.settings.service: self._binary, **self._beside}.items():
+                shutil.copy2(path, folder / name)
             types = [each.document() for each in self.settings.processes]
             write_private(folder / slot_processes.FILE, json.dumps({"processes": types}))
             write_private(folder / "values.json", json.dumps(self._values(folder)))
