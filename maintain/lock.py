@@ -1,4 +1,4 @@
-"""Pin the Go modules of the generated service: one go.mod and one go.sum for every choice of database, cache and jobs.
+"""Pin the Go modules of the generated service: one go.mod and one go.sum for every choice that changes what Go imports.
 
 Each choice is rendered and tidied by Go itself; a line that is not in all of them gets a condition.
 """
@@ -19,7 +19,7 @@ import yaml
 from .rendering import example_answers, render
 
 FILES = ("go.mod", "go.sum")
-QUESTIONS = ("database", "cache", "jobs")
+QUESTIONS = ("database", "cache", "reconciler", "jobs")
 """Those whose answers change what Go imports."""
 
 Choice = tuple[str, ...]
