@@ -112,9 +112,10 @@ def _alphabetical(order: TopologicalSorter[str]) -> Iterator[str]:
 def _under_conditions(lines: list[str], owners: list[Choice], variants: list[Choice]) -> str:
     """Some lines as the owners alone get them; no condition is about two questions."""
     conditions = _conditions(owners, variants)
-    if conditions is None:  # those with each answer to the last question get the lines by a condition of their own
-        answers = dict.fromkeys(owner[-1] for owner in owners)
-        parts = [[owner for owner in owners if owner[-1] == answer] for answer in answers]
+    if conditions is None:  # those with each answer to one question get the lines by a condition of their own
+        place = max(place for place in range(len(owners[0])) if len({owner[place] for owner in owners}) > 1)
+        answers = dict.fromkeys(owner[place] for owner in owners)
+        parts = [[owner for owner in owners if owner[place] == answer] for answer in answers]
         return "".join(_under_conditions(lines, part, variants) for part in parts)
     opened = "".join(f"{{% if {condition} %}}\n" for condition in conditions)
     return opened + "".join(lines) + "{% endif %}\n" * len(conditions)
