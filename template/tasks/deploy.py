@@ -168,6 +168,16 @@ def start_again(s: Session, targets: Sequence[Target]) -> Result | None:
         return _deployer(s, targets, leases, _timeouts(s, "")).resume()
 
 
+def start_what_stands_still(s: Session, targets: Sequence[Target]) -> None:
+    """Start what a release that serves needs or has beside it, where it does not run."""
+    with locked(targets, f"up --env={s.environment.name}", 0, s.console.note) as leases:
+        for switcher in _deployer(s, targets, leases, _timeouts(s, "")).switchers:
+            with s.console.step("start"):
+                switcher.target.bring_up()
+            switcher.look()
+            switcher.tidy()
+
+
 def _by_commit(s: Session, wanted: bool) -> bool:
     """Whether to commit; UsageFault where that is not how this environment is deployed, or is the only way."""
     if s.environment.gitops and not wanted:

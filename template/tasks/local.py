@@ -7,7 +7,7 @@ import sys
 from invoke.context import Context
 
 from .cli import ENV, HOST, Session, leave, remainder, service_task, session
-from .deploy import checked_configuration, deploy, start_again, tell, with_password
+from .deploy import checked_configuration, deploy, start_again, start_what_stands_still, tell, with_password
 from .engine.build import watch
 from .engine.core.errors import DeployFault, UsageFault
 from .engine.deploy.target import Target
@@ -23,11 +23,9 @@ def up(c: Context, env: str = "dev") -> None:
     targets = make_targets(s.runner, s.settings, configuration)
     with_password(s, targets, configuration)
     if all(target.live_slot() for target in targets):
-        with locked(targets, f"up --env={env}", 0, s.console.note):
-            for target in targets:
-                with s.console.step("start"):
-                    target.bring_up()
-                print(f"{s.settings.service} is up in {env}: {target.url}")
+        start_what_stands_still(s, targets)
+        for target in targets:
+            print(f"{s.settings.service} is up in {env}: {target.url}")
         return
     result = start_again(s, targets) if all(target.releases.read() for target in targets) else None
     if result:
