@@ -23,9 +23,21 @@ def test_every_pair_of_answers_is_tested() -> None:
 
 
 def test_what_a_question_refuses_is_no_combination() -> None:
-    assert {"database": "sqlite", "cache": "redis", "jobs": "none", "kubernetes": True} not in every()
-    assert {"database": "none", "cache": "none", "jobs": "scheduled", "kubernetes": True} not in every()
-    assert {"database": "mysql", "cache": "redis", "jobs": "scheduled", "kubernetes": False} in every()
+    assert {
+        "database": "sqlite",
+        "cache": "redis",
+        "reconciler": "none",
+        "jobs": "none",
+        "kubernetes": True,
+    } not in every()
+    assert {
+        "database": "postgres",
+        "cache": "none",
+        "reconciler": "log",
+        "jobs": "none",
+        "kubernetes": True,
+    } not in every()
+    assert len([each for each in every() if each["cache"] == "redis" and each["reconciler"] == "log"]) == 8
 
 
 def test_a_combination_has_a_name_of_its_own() -> None:

@@ -21,7 +21,10 @@ CHOICES = read_choices(ROOT)
 FULL = {name: min(CHOICES[name], key=lambda answer: len(block.paths({name: answer}))) for name, block in BLOCKS.items()}
 """To each question with files, the answer that brings most."""
 
-REFUSED: dict[str, dict[str, Any]] = {"database": {"cache": "none", "jobs": "none"}}
+REFUSED: dict[str, dict[str, Any]] = {
+    "database": {"cache": "none", "reconciler": "none", "jobs": "none"},
+    "cache": {"reconciler": "none"},
+}
 """To a question of which some answers refuse other options: those are off."""
 
 Entries = dict[str, bytes | None]
@@ -120,15 +123,15 @@ WRONG = {
     "two questions": (
         edit("copier.yml", CI_BLOCK, CI_BLOCK.replace("ci !=", "database == 'none' and ci !=")),
         (
-            "the blocks are about license, database, cache, jobs, kubernetes, ci and database: not one for a question, "
-            "or not in their order"
+            "the blocks are about license, database, cache, reconciler, jobs, kubernetes, ci and database: "
+            "not one for a question, or not in their order"
         ),
     ),
     "two blocks": (
         edit("copier.yml", CI_BLOCK, CI_BLOCK.replace("ci", "license")),
         (
-            "the blocks are about license, database, cache, jobs, kubernetes, license: not one for a question, "
-            "or not in their order"
+            "the blocks are about license, database, cache, reconciler, jobs, kubernetes, license: "
+            "not one for a question, or not in their order"
         ),
     ),
     "a new question without a default": (

@@ -29,6 +29,7 @@ LICENSES = ("none", "mit", "apache-2.0")
 CI = ("github", "gitlab", "forgejo")
 ON_KUBERNETES = {("postgres", "scratch"), ("mysql", "alpine"), ("sqlite", "distroless"), ("none", "alpine")}
 CACHED = {("postgres", "scratch"), ("postgres", "alpine"), ("mysql", "distroless")}
+WITH_RECONCILER = {("postgres", "alpine"), ("mysql", "distroless")}
 WITH_JOBS = {("postgres", "alpine"), ("postgres", "distroless"), ("mysql", "distroless"), ("mysql", "scratch")}
 
 # Two Latin squares, and a row for the fourth answer of `ci`: every pair of choices of two questions is in them.
@@ -40,6 +41,7 @@ MATRIX = [
         "ci": CI[(row + 2 * column) % 3],
         "kubernetes": (database, runtime) in ON_KUBERNETES,
         "cache": "redis" if (database, runtime) in CACHED else "none",
+        "reconciler": "log" if (database, runtime) in WITH_RECONCILER else "none",
         "jobs": "scheduled" if (database, runtime) in WITH_JOBS else "none",
     }
     for row, database in enumerate(DATABASES)
@@ -52,6 +54,7 @@ MATRIX = [
         "ci": "none",
         "kubernetes": database == "sqlite",
         "cache": "redis" if database == "mysql" else "none",
+        "reconciler": "log" if database == "mysql" else "none",
         "jobs": "scheduled" if database == "postgres" else "none",
     }
     for row, database in enumerate(DATABASES)
@@ -70,6 +73,7 @@ TRACES = {
     ("ci", "gitlab"): r"(?i)gitlab",
     ("ci", "forgejo"): r"(?i)forgejo",
     ("cache", "redis"): r"(?i)\bredis\b|platform/cache|outbox|gobreaker",
+    ("reconciler", "log"): r"(?i)reconciler|platform/changes|pglogrepl|go-mysql-org|wal_level|binlog-format|repair\.go",
     ("jobs", "scheduled"): r"platform/schedule|schedule_runs|robfig|schedule_db_version|jobs: scheduled",
     ("kubernetes", True): r"(?i)kubernetes|kubectl|kustomiz",
 }

@@ -201,7 +201,8 @@ CHANGES: tuple[tuple[str, Undo], ...] = (
     ("v1.2.0", write(f"template/{DROPPED}", DISCARD)),
     # An option: before, no service had manifests for Kubernetes.
     ("v1.3.0", never_asked("kubernetes", False)),
-    # Another one: before, no service had a cache.
+    # Others: before, no service had a cache, and nobody to repair it.
+    ("v1.3.0", never_asked("reconciler", "none")),
     ("v1.3.0", never_asked("cache", "none")),
     # And one more: before, no service had jobs.
     ("v1.3.0", never_asked("jobs", "none")),

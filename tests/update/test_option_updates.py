@@ -29,10 +29,17 @@ SWITCHES = [
     ("none", "sqlite"),
     ("postgres", "mysql"),
 ]
-OPTIONS = [("kubernetes", True, "false"), ("cache", "redis", "none"), ("jobs", "scheduled", "none")]
+OPTIONS = [
+    ("kubernetes", True, "false"),
+    ("cache", "redis", "none"),
+    ("reconciler", "log", "none"),
+    ("jobs", "scheduled", "none"),
+]
 """Options that are off at first, with the answers that switch them on and off."""
 WITH_DATABASE = {**ANSWERS, "database": "postgres"}
 """What the options need."""
+WITH_CACHE = {"reconciler": {"cache": "redis"}}
+"""What one of them needs beside that."""
 
 
 def copier_update(orders: Subject, **answers: str) -> None:
@@ -84,10 +91,11 @@ def test_the_task_brings_the_files_of_the_answers(garage: Garage, version: str, 
 @pytest.mark.parametrize("version", [NAMES, LIST, NEWEST])
 @pytest.mark.parametrize(("option", "on"), [(option, on) for option, on, _ in OPTIONS])
 def test_the_task_brings_what_an_option_adds(garage: Garage, version: str, option: str, on: Any) -> None:
+    needed = WITH_CACHE.get(option, {})
     orders = garage.service(version, **WITH_DATABASE)
-    fresh = garage.fresh(NEWEST, **{**WITH_DATABASE, option: on})
+    fresh = garage.fresh(NEWEST, **{**WITH_DATABASE, **needed, option: on})
 
-    report = orders.update(**{option: str(on).lower()})
+    report = orders.update(**needed, **{option: str(on).lower()})
 
     assert (report.code, report.conflicts) == (0, {})
     assert [path for path in differences(orders.everything(), fresh) if OWNERSHIP.owner(path) == MANAGED] == []
@@ -97,8 +105,9 @@ def test_the_task_brings_what_an_option_adds(garage: Garage, version: str, optio
 @pytest.mark.usefixtures("unproved")
 @pytest.mark.parametrize(("option", "on", "off"), OPTIONS)
 def test_the_task_removes_what_an_option_added(garage: Garage, option: str, on: Any, off: str) -> None:
-    orders = garage.service(NEWEST, **{**WITH_DATABASE, option: on})
-    fresh = garage.fresh(NEWEST, **WITH_DATABASE)
+    needed = WITH_CACHE.get(option, {})
+    orders = garage.service(NEWEST, **{**WITH_DATABASE, **needed, option: on})
+    fresh = garage.fresh(NEWEST, **WITH_DATABASE, **needed)
 
     report = orders.update(**{option: off})
 
