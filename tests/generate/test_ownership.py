@@ -20,7 +20,14 @@ from ..support.template_versions import DROPPED, RENAMED, Template
 OWNERSHIP = read_ownership(ROOT / "template")
 ANSWERS: list[dict[str, Any]] = [
     {"database": "postgres", "license": "mit", "kubernetes": True},
-    {"database": "mysql", "license": "mit", "kubernetes": True},
+    {
+        "database": "mysql",
+        "license": "mit",
+        "kubernetes": True,
+        "cache": "redis",
+        "reconciler": "log",
+        "jobs": "scheduled",
+    },
     {"database": "sqlite", "license": "apache-2.0", "ci": "gitlab"},
     {"database": "none", "license": "none", "ci": "forgejo"},
 ]
