@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from ..support.databases import container, sql
 from ..support.service import Service, docker
 from ..support.waiting import until
 
@@ -24,25 +25,6 @@ def service(request: pytest.FixtureRequest, make_service: Callable[..., Service]
     made = make_service("docker", database=request.param, cache="redis", reconciler="log")
     made.deploy()
     return made
-
-
-def container(service: Service, name: str) -> str:
-    """The name of the newest running container of a service of the stack."""
-    listed = docker("ps", "--format", "{{.Names}}", "--filter", f"name={service.folder.name}-staging-{name}")
-    return listed.stdout.split()[0]
-
-
-def sql(service: Service, statement: str) -> str:
-    """Run a statement past the service, as somebody at the database's own client does."""
-    name, at = service.folder.name, container(service, "database")
-    if "postgres" in docker("exec", at, "cat", "/etc/passwd").stdout:
-        words = ["psql", "--username", name, "--tuples-only", "--no-align", "--command", statement]
-    else:
-        client = f"mysql --user=root --batch --skip-column-names {name}"
-        words = ["bash", "-c", f'{client} --password="$(cat /run/secrets/DATABASE_PASSWORD)" --execute="$0"', statement]
-    done = docker("exec", at, *words)
-    assert done.returncode == 0, done.stderr
-    return done.stdout.strip()
 
 
 def make_cached(service: Service, sku: str, count: int) -> list[str]:

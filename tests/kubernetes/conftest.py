@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 from collections.abc import Callable, Iterator
@@ -13,7 +14,7 @@ from service_tasks.engine.core.network import free_port
 
 from ..hosts.remote_hosts import Registry
 from ..support.service import Service
-from .cluster import ServiceInCluster, why_no_cluster
+from .cluster import ServiceInCluster, kubectl, why_no_cluster
 
 REQUIRED = os.environ.get("REQUIRE_KUBERNETES") == "1"
 
@@ -63,3 +64,24 @@ def service(make_in_cluster: Callable[..., ServiceInCluster]) -> ServiceInCluste
     made = make_in_cluster()
     made.deploy()
     return made
+
+
+@pytest.fixture(scope="module")
+def volumes(cluster: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[], None]]:
+    """Make a volume of the node for who claims one: the cluster has nothing that would."""
+    made: list[str] = []
+
+    def make() -> None:
+        folder = tmp_path_factory.mktemp("volume") / "data"
+        folder.mkdir(mode=0o777)
+        folder.chmod(0o777)
+        folder.parent.chmod(0o755)
+        name = f"tests-{folder.parent.parent.name}-{folder.parent.name}".lower().replace("_", "-")
+        spec = {"capacity": {"storage": "1Gi"}, "accessModes": ["ReadWriteOnce"], "hostPath": {"path": str(folder)}}
+        volume = {"apiVersion": "v1", "kind": "PersistentVolume", "metadata": {"name": name}, "spec": spec}
+        kubectl("create", "--filename=-", feed=json.dumps(volume))
+        made.append(name)
+
+    yield make
+    for name in made:
+        kubectl("delete", "persistentvolume", name, "--wait=false")

@@ -3,40 +3,19 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from ..hosts.remote_hosts import Registry
 from ..support.service import docker
-from .cluster import ServiceInCluster, kubectl
+from .cluster import ServiceInCluster
 
 pytestmark = [pytest.mark.kubernetes, pytest.mark.docker, pytest.mark.slow]
 
 OVERLAY = "deploy/kubernetes/overlays/staging/kustomization.yaml"
 BROKEN = "-- +goose Up\nSELECT nothing FROM nowhere;\n\n-- +goose Down\nSELECT 1;\n"
-
-
-@pytest.fixture(scope="module")
-def volumes(cluster: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[], None]]:
-    """Make a volume of the node for who claims one: the cluster has nothing that would."""
-    made: list[str] = []
-
-    def make() -> None:
-        folder = tmp_path_factory.mktemp("volume") / "data"
-        folder.mkdir(mode=0o777)
-        folder.chmod(0o777)
-        folder.parent.chmod(0o755)
-        name = f"tests-{folder.parent.parent.name}-{folder.parent.name}".lower().replace("_", "-")
-        spec = {"capacity": {"storage": "1Gi"}, "accessModes": ["ReadWriteOnce"], "hostPath": {"path": str(folder)}}
-        volume = {"apiVersion": "v1", "kind": "PersistentVolume", "metadata": {"name": name}, "spec": spec}
-        kubectl("create", "--filename=-", feed=json.dumps(volume))
-        made.append(name)
-
-    yield make
-    for name in made:
-        kubectl("delete", "persistentvolume", name, "--wait=false")
 
 
 @pytest.fixture(scope="module")
