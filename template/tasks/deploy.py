@@ -15,12 +15,13 @@ from .engine.config.configuration import GENERATED, Configuration
 from .engine.config.settings import parse_seconds
 from .engine.core.console import print_json, table
 from .engine.core.errors import UsageFault
+from .engine.deploy.attempt import Timeouts
 from .engine.deploy.deployment import Deployer, Result
 from .engine.deploy.events import open_events
 from .engine.deploy.hooks import Hooks
 from .engine.deploy.lock import Lease, Unlocked
 from .engine.deploy.plan import Plan, plan_deploy, plan_rollback
-from .engine.deploy.switching import Switcher, Timeouts
+from .engine.deploy.switching import Switcher
 from .engine.deploy.target import Target, deployment_in
 from .engine.targets import described, locked, made_without_kubernetes, make_targets
 from .env import counted, report

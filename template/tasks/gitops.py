@@ -42,7 +42,7 @@ def deploy(s: Session, configuration: Configuration, info: BuildInfo, seconds: f
         with s.console.step("build") as step:
             step.detail = images.build(info)
         with s.console.step("image") as step:
-            digest = images.push(info)
+            digest = images.package(info)
             step.detail = digest[:19]
     image = images.name(digest)
     with s.console.step("commit") as step:

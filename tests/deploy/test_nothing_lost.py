@@ -105,7 +105,7 @@ def test_every_order_that_was_acknowledged_is_there_once_and_no_cached_one_is_ol
     rows = [line.split("|") for line in sql(service, "SELECT concat(idempotency_key, '|', id) FROM orders").split()]
     assert len(clients.placed) > 100
     assert len({key for key, _ in rows}) == len(rows)
-    found = {key: order for key, order in rows}
+    found = {row[0]: row[1] for row in rows}
     assert {key: found.get(key) for key in clients.placed} == clients.placed
     until(lambda: older_than_their_rows(service) == [], lambda: f"older: {older_than_their_rows(service)}")
     wrong = [id for id in clients.cancelled if service.get(f"/v1/orders/{id}").body["status"] != "cancelled"]

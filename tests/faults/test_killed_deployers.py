@@ -6,7 +6,8 @@ from collections.abc import Callable
 
 import pytest
 
-from ..support.service import Service
+from ..support.relay import add_processes
+from ..support.service import Service, docker, kept
 from ..support.strikes import (
     Strike,
     crash,
@@ -132,3 +133,26 @@ def test_where_the_new_release_dies_after_its_deployer_the_former_one_is_back_by
     service.deploy(f"--set=LOG_LEVEL={wanted}")
     assert served_levels(service) == {wanted}
     assert slot_states(service) == ["running", "stopped"]
+
+
+def test_processes_that_a_killed_deployer_has_started_end_with_the_next_deploy_without_any(
+    make_service: Callable[..., Service],
+) -> None:
+    service = make_service("docker", database="none")
+    service.deploy()
+    with kept(service.folder / "invoke.yaml"):
+        add_processes(service)
+        deployer = service.start("deploy", "--env=staging")
+        until(lambda: bool(running(service, "relay")), "no relay was started")
+        deployer.kill()
+        deployer.communicate()
+
+    service.deploy()
+
+    assert running(service, "relay") == running(service, "mailer") == []
+
+
+def running(service: Service, process: str) -> list[str]:
+    """The containers of a process that run."""
+    name = f"{service.folder.name}-staging-{process}"
+    return docker("ps", "--format", "{{.Names}}", "--filter", f"name={name}").stdout.split()

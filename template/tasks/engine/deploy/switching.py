@@ -13,6 +13,7 @@ from ..core.console import Console
 from ..core.errors import DeployFault, EngineGoneFault, Fault, LockedFault
 from ..core.interruption import undisturbed
 from ..core.slots import SLOTS, other
+from .attempt import Attempt, Timeouts
 from .failures import UnfinishedFault, explained, gone, told, unfinished
 from .lock import Lease
 from .releases import BEGUN, DONE, FAILED, KEPT, Deployment, Release, good, new_deployment, now
@@ -22,23 +23,6 @@ from .target import Target, verify_front_door, verify_slot
 
 MIGRATED = "none since what serves"
 KILLED = "its deployer ended before it was done"
-
-
-@dataclass(frozen=True)
-class Timeouts:
-    """Seconds that a slot has to become healthy, and requests under way to finish."""
-
-    healthy: float
-    drain: float
-
-
-@dataclass
-class _Attempt:
-    """How far a switch has come: what has to be undone where it fails."""
-
-    deployment: Deployment
-    slot: str
-    switched: bool = False
 
 
 @dataclass
@@ -169,7 +153,7 @@ class Switcher:
         same = (release.migrations, release.configuration)
         return served is not None and (served.migrations, served.configuration) == same
 
-    def _switch(self, attempt: _Attempt, release: Release) -> None:
+    def _switch(self, attempt: Attempt, release: Release) -> None:
         self.lease.require()
         with self.console.step("start"):
             self.target.start(release, attempt.slot)
@@ -211,14 +195,14 @@ class Switcher:
         if any(state.running if state.slot != self.former else not state.well for state in states):
             self._take_over(release, self.former)
 
-    def _retire(self, attempt: _Attempt) -> None:
+    def _retire(self, attempt: Attempt) -> None:
         """Stop the former slot once nothing is under way on it, unless the new one has died in the meantime."""
         self._drain(self.former)
         self._require_alive(attempt)
         self._stop(self.former)
         self._require_alive(attempt)
 
-    def _require_alive(self, attempt: _Attempt) -> None:
+    def _require_alive(self, attempt: Attempt) -> None:
         ailment = [] if self.dry else self.target.ailment(attempt.slot)
         if ailment:
             attempt.switched = False
@@ -235,7 +219,7 @@ class Switcher:
             self.target.retire(slot)
             step.detail = f"{slot} is kept for a rollback"
 
-    def _finish(self, attempt: _Attempt, release: Release) -> None:
+    def _finish(self, attempt: Attempt, release: Release) -> None:
         with self.console.step("record") as step:
             attempt.deployment = replace(attempt.deployment, seconds=dict(self.console.seconds))
             self._record(attempt.deployment)
@@ -266,12 +250,12 @@ class Switcher:
     # --- Failures ------------------------------------------------------------------------------
 
     @contextmanager
-    def _undone_on_failure(self, action: str, release: Release, slot: str) -> Iterator[_Attempt]:
+    def _undone_on_failure(self, action: str, release: Release, slot: str) -> Iterator[Attempt]:
         """Withdraw the new slot when a step fails or is interrupted, and say what serves now.
 
         Once the new release serves, a failure is no reason to go back, unless it is the release that failed.
         """
-        attempt = _Attempt(new_deployment(release, action, self.console.seconds), slot)
+        attempt = Attempt(new_deployment(release, action, self.console.seconds), slot)
         try:
             yield attempt
         except LockedFault as lost:
@@ -282,7 +266,7 @@ class Switcher:
                 fault = self._undone(attempt, error)
             raise fault from error
 
-    def _undone(self, attempt: _Attempt, error: BaseException) -> Fault:
+    def _undone(self, attempt: Attempt, error: BaseException) -> Fault:
         """Put things back where the new release does not serve yet; gives the fault that says what serves now."""
         if attempt.switched:
             return unfinished(error, self.target.host, attempt.deployment, self.former or attempt.slot)

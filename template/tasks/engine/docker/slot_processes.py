@@ -61,6 +61,10 @@ class SlotProcesses:
         done = self.stack.compose(*arguments, *services, slot_file=slot_file)
         self.stack.require_done(done, "the processes beside the service cannot be made")
 
+    def end_others(self, release: str) -> None:
+        """Remove those of another release, which a deployer that was killed may have left running."""
+        self.stack.remove([each for each in self.containers if each.labels.get(RELEASE) != release])
+
     def take_over(self, types: Sequence[ProcessType], timeout: float) -> None:
         """Have them work in the place of those of the other slot; DeployFault where one does not become healthy."""
         stopped_first = {each.name for each in types if each.stops_first}

@@ -7,12 +7,12 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
-from ..build.source import BuildInfo
 from ..config.process_types import kept_types
 from ..core.errors import DeployFault
 from ..core.network import parse_json
 from ..core.runner import Runner
 from ..core.slots import SLOTS
+from ..deploy.image_builds import ImageBuilds
 from ..deploy.lock import Lease
 from ..deploy.releases import Release, ReleaseStore, good
 from ..deploy.target import ProcessState, SlotState, live_of, migration_fault
@@ -41,10 +41,11 @@ ADMIT_SECONDS = 10
 
 
 @telling_faults
-class DockerTarget(DockerOperations):
+class DockerTarget(DockerOperations, ImageBuilds):
     """One environment on one engine; `builder` is where its images are built, by default there."""
 
     name = "docker"
+    _images: ImageBuild
 
     def __init__(self, runner: Runner, project: ComposeProject, place: Place, builder: Engine | None = None) -> None:
         self.runner = runner
@@ -77,28 +78,6 @@ class DockerTarget(DockerOperations):
     def fingerprint(self) -> str:
         """A hash of values and compose files."""
         return self.project.fingerprint()
-
-    # --- Build ---------------------------------------------------------------------------------
-
-    def build_ahead(self, info: BuildInfo) -> AbstractContextManager[None]:
-        """Start the compiler."""
-        return self._images.ahead(info)
-
-    def take(self, info: BuildInfo, source: str) -> BuildInfo:
-        """Have the engine pull what `source` has published."""
-        return self._images.take(info, source)
-
-    def publish(self, info: BuildInfo) -> str:
-        """Push the image under its commit."""
-        return self._images.publish(info)
-
-    def build(self, info: BuildInfo) -> str:
-        """Build the binary where Go is here."""
-        return self._images.build(info)
-
-    def package(self, info: BuildInfo) -> str:
-        """Build the image; its id is the release's artefact."""
-        return self._images.package(info)
 
     # --- State ---------------------------------------------------------------------------------
 
@@ -183,6 +162,7 @@ class DockerTarget(DockerOperations):
             self._edge().hold(slot)
         kept = self._slot(slot).container
         if kept is None or kept.labels.get(RELEASE) != release.id:
+            SlotProcesses(self.stack, slot).end_others(release.id)
             self._slot(slot).make(self._write_slot(release, slot))
         if not self.runner.dry:
             self._watch = HealthWatch(self.stack.engine, self.project.name)

@@ -42,7 +42,7 @@ class ImagePush:
             return image.TAKEN
         return self._binary.build(self._plan(info), info)
 
-    def push(self, info: BuildInfo) -> str:
+    def package(self, info: BuildInfo) -> str:
         """Build the image, and push it; gives the digest that the registry knows it by."""
         if self._taken:
             return self._taken.rpartition("@")[2]

@@ -10,13 +10,13 @@ from contextlib import AbstractContextManager
 from functools import partial
 from typing import Any
 
-from ..build.source import BuildInfo
 from ..config.configuration import Configuration
 from ..config.settings import Settings
 from ..core.errors import DeployFault, UsageFault
 from ..core.network import parse_json
 from ..core.runner import Runner
 from ..core.slots import SLOTS
+from ..deploy.image_builds import ImageBuilds
 from ..deploy.lock import LOOK, Lease
 from ..deploy.maintenance import BEHIND, is_page
 from ..deploy.releases import Release, ReleaseStore, good
@@ -48,10 +48,11 @@ from .slot_processes import process_of, remove, require_processes, running, stat
 from .wait import RolloutWait, deployment_wait, wait_for
 
 
-class KubernetesTarget(KubernetesOperations):
+class KubernetesTarget(KubernetesOperations, ImageBuilds):
     """One environment in one cluster. Making it renders the manifests."""
 
     name = "kubernetes"
+    _images: ImagePush
 
     def __init__(self, runner: Runner, settings: Settings, configuration: Configuration, context: str) -> None:
         self.runner = runner
@@ -115,28 +116,6 @@ class KubernetesTarget(KubernetesOperations):
     def fingerprint(self) -> str:
         """A hash of values, secrets' contents and manifests."""
         return f"{self.manifests.fingerprint()}{self.configuration.fingerprint()[:16]}"
-
-    # --- Build ---------------------------------------------------------------------------------
-
-    def build_ahead(self, info: BuildInfo) -> AbstractContextManager[None]:
-        """Start the compiler."""
-        return self._images.ahead(info)
-
-    def take(self, info: BuildInfo, source: str) -> BuildInfo:
-        """Have the nodes pull what `source` has published."""
-        return self._images.take(info, source)
-
-    def publish(self, info: BuildInfo) -> str:
-        """Push the image under its commit."""
-        return self._images.publish(info)
-
-    def build(self, info: BuildInfo) -> str:
-        """Build the binary where Go is here."""
-        return self._images.build(info)
-
-    def package(self, info: BuildInfo) -> str:
-        """Build and push the image: its digest is the release's artefact."""
-        return self._images.push(info)
 
     # --- State ---------------------------------------------------------------------------------
 

@@ -63,13 +63,17 @@ class SlotProcesses:
                 self._wait(name, each, timeout)
         self.former.stop()
 
-    def start(self, release: str, env: Mapping[str, str]) -> None:
-        """Start those of a release that do not run, and end those of another one."""
+    def end_others(self, release: str) -> None:
+        """End those of another release, which a deployer that was killed may have left."""
         for name in self.names:
             process = self.processes.get(name)
             if process is None or process.release != release:
                 self.processes.stop(name)
                 self.processes.forget(name)
+
+    def start(self, release: str, env: Mapping[str, str]) -> None:
+        """Start those of a release that do not run, and end those of another one."""
+        self.end_others(release)
         for each in self.types(release):
             argv = each.argv(self.service, lambda program: str(self.kept / release / program))
             for name in self._names_of(each):

@@ -11,9 +11,8 @@ from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any
 
-from ..build import gobuild
 from ..build.source import BuildInfo
-from ..build.toolchain import main_package, require_go
+from ..build.toolchain import require_go
 from ..config import process_types
 from ..config.configuration import Configuration
 from ..config.settings import Settings
@@ -28,6 +27,7 @@ from ..deploy.lock import Lease, file_lock
 from ..deploy.releases import Release, ReleaseStore
 from ..deploy.target import ProcessState, SlotState, migration_fault
 from . import slot_processes
+from .binaries import Binaries
 from .front_door import NAME as EDGE
 from .front_door import FrontDoor
 from .operations import ProcessOperations
@@ -56,8 +56,7 @@ class ProcessTarget(ProcessOperations):
         self.host = ""
         self.url = self.probe_url = f"http://localhost:{self.port}"
         self.door = FrontDoor(self.running, f"{HOST}:{self.port}")
-        self._binary: Path | None = None
-        self._beside: dict[str, Path] = {}
+        self._binaries = Binaries(runner, settings)
 
     # --- Before anything changes ---------------------------------------------------------------
 
@@ -86,26 +85,16 @@ class ProcessTarget(ProcessOperations):
         return nullcontext()
 
     def build(self, info: BuildInfo) -> str:
-        """Build the binary for this machine, and the front door where it does not run."""
+        """Build the binaries for this machine, and the front door where it does not run."""
         go = require_go(self.runner)
-        package = main_package(self.runner.root, self.settings.service)
-        environment, programs = self.configuration.environment, self.settings.programs
-        plan = gobuild.plan_build(go, self.runner.root, environment, info, "", package, programs)
-        gobuild.build(self.runner, plan, info)
+        built = self._binaries.build(go, self.configuration.environment, info)
         if not self.door.alive():
             self.door.build(self.runner, go)
-        self._binary = plan.output
-        self._beside = {Path(each.package).name: each.output for each in plan.beside}
-        return str(plan.output.relative_to(self.runner.root))
+        return built
 
     def package(self, info: BuildInfo) -> str:
-        """There is no image: the binary's hash is its identity."""
-        if self.runner.dry or self._binary is None:
-            return "(the binary)"
-        digest = hashlib.sha256(self._binary.read_bytes())
-        for path in self._beside.values():
-            digest.update(path.read_bytes())
-        return f"sha256:{digest.hexdigest()}"
+        """There is no image: the hash of the binaries is their identity."""
+        return self._binaries.identity()
 
     # --- State ---------------------------------------------------------------------------------
 
@@ -152,10 +141,9 @@ class ProcessTarget(ProcessOperations):
     def keep(self, release: Release) -> None:
         """Keep the release's binary and values."""
         folder = self.release_folder(release.id)
-        if not self.runner.dry and self._binary:
+        if not self.runner.dry:
             private_folder(folder)
-            for name, path in {self.settings.service: self._binary, **self._beside}.items():
-                shutil.copy2(path, folder / name)
+            self._binaries.copy_to(folder)
             types = [each.document() for each in self.settings.processes]
             write_private(folder / slot_processes.FILE, json.dumps({"processes": types}))
             write_private(folder / "values.json", json.dumps(self._values(folder)))
@@ -214,7 +202,7 @@ class ProcessTarget(ProcessOperations):
         return (done.stdout.strip().splitlines() or [""])[-1][:100]
 
     def start(self, release: Release, slot: str) -> None:
-        """Start the release's process on a free port."""
+        """Start the release's process on a free port, in a slot without processes of another one."""
         self.runner.act(f"start {self.settings.service} in the {slot} slot", lambda: self._start(release, slot))
 
     def take_over(self, release: Release, slot: str, timeout: float) -> str:
@@ -306,6 +294,7 @@ class ProcessTarget(ProcessOperations):
 
     def _start(self, release: Release, slot: str) -> None:
         self.running.stop(slot)
+        self.processes_of(slot).end_others(release.id)
         port = free_port()
         own = {"HTTP_PORT": str(port), "ADMIN_PORT": "0", "LISTEN_HOST": HOST, "DRAIN_LEAD": DRAIN_LEAD}
         env = {**self.environment(release.id), **own}
