@@ -65,7 +65,7 @@ class Clients:
             time.sleep(AGAIN)
 
 
-@pytest.fixture(scope="module", params=["postgres", "mysql"])
+@pytest.fixture(scope="module", params=["postgres", pytest.param("mysql", marks=pytest.mark.full)])
 def service(request: pytest.FixtureRequest, make_service: Callable[..., Service]) -> Service:
     """A service with everything that keeps its data right."""
     made = make_service("docker", database=request.param, cache="redis", reconciler="log")

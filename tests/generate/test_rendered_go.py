@@ -30,6 +30,8 @@ COMPILER = any(shutil.which(name) for name in ("gcc", "clang", "cc"))
 """The race detector needs one."""
 AS_BUILT = {"CGO_ENABLED": "0"}
 """What linters look at is what builds have compiled already."""
+WIDEST: Answers = {"database": "postgres", "cache": "redis", "reconciler": "log", "jobs": "scheduled"}
+"""The options with most Go code."""
 ANYWHERE = "-trimpath"
 """Without the folder in what is compiled, services have the packages in common that are the same in them."""
 
@@ -146,7 +148,7 @@ def test_its_own_tests_pass_without_anything_else(service: Service, go: str) -> 
 def test_its_own_tests_pass_with_a_real_database_and_a_real_cache(
     request: pytest.FixtureRequest, rendered: Render, tmp_path: Path, go: str, redis: str, database: str
 ) -> None:
-    cached = checkout(rendered(database=database, cache="redis"), tmp_path)
+    cached = checkout(rendered(**{**WIDEST, "database": database}), tmp_path)
     require_formatted(cached, go)
     run_tests(cached, go, TEST_DATABASE_URL=str(request.getfixturevalue(database)), TEST_REDIS_URL=redis)
 
@@ -154,7 +156,11 @@ def test_its_own_tests_pass_with_a_real_database_and_a_real_cache(
 # --- Its builds -----------------------------------------------------------------------------------
 
 
-def test_it_builds_for_windows_and_for_macos(service: Service) -> None:
+@pytest.mark.parametrize(
+    "answers", [WIDEST, *(pytest.param(answers, marks=pytest.mark.full) for answers in pairwise())], ids=named
+)
+def test_it_builds_for_windows_and_for_macos(rendered: Render, tmp_path: Path, answers: Answers) -> None:
+    service = checkout(rendered(**answers), tmp_path)
     build(service, "--env=prod", "--platform=windows/386")
     build(service, "--env=prod", "--platform=darwin/arm64")
 

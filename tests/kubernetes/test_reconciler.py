@@ -22,7 +22,7 @@ CLIENTS = {
 }
 
 
-@pytest.fixture(scope="module", params=["postgres", "mysql"])
+@pytest.fixture(scope="module", params=["postgres", pytest.param("mysql", marks=pytest.mark.full)])
 def service(
     request: pytest.FixtureRequest,
     make_in_cluster: Callable[..., ServiceInCluster],
