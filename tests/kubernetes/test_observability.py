@@ -33,7 +33,7 @@ DAY = 1440
 
 @pytest.fixture(scope="module")
 def promtool(rendered: Render, tmp_path_factory: pytest.TempPathFactory) -> Promtool:
-    service = rendered(database="postgres", kubernetes=True, cache="redis")
+    service = rendered(database="postgres", kubernetes=True, cache="redis", reconciler="log")
     return Promtool.of(service, tmp_path_factory.mktemp("promtool"))
 
 
@@ -80,6 +80,12 @@ def test_where_no_request_ever_failed_the_share_of_faults_is_known_to_be_zero(pr
 def test_slow_answers_wake_somebody(promtool: Promtool) -> None:
     promtool.expect("LatencyBudgetBurn", 60, even(60, fast=800, all=1000), "page", "ticket")
     promtool.expect("LatencyBudgetBurn", 60, even(60, fast=995, all=1000))
+
+
+def test_a_reconciler_that_is_minutes_behind_makes_a_ticket(promtool: Promtool) -> None:
+    lag = 'changes_lag_seconds{job="orders-reconciler", namespace="shop"}'
+    promtool.expect("ReconcilerBehind", 20, {lag: "0+60x20"}, "ticket")
+    promtool.expect("ReconcilerBehind", 20, {lag: "0 600 600 0+0x17"})
 
 
 def test_pods_may_be_missing_while_they_are_rolled_and_not_for_ten_minutes(promtool: Promtool) -> None:

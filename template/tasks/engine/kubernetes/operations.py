@@ -16,6 +16,7 @@ from .cluster import Cluster, Object, as_list, environment, service_of
 from .manifests import COMPONENT, FOLDER, SERVER, SERVICE, Manifests, name_of
 from .releases import KeptReleases
 from .rollout import ready
+from .slot_processes import remove, running
 
 DATA = "persistentvolumeclaims,configmaps,secrets,leases.coordination.k8s.io"
 """The kinds of what holds data, values and records."""
@@ -141,12 +142,13 @@ class KubernetesOperations(Target):
         self.runner.act(f"remove {self.service} from {self.cluster.namespace}", lambda: self._take_down(data))
 
     def _take_down(self, data: bool) -> None:
-        own = [self.manifests.deployment, *self.manifests.processes, *self.manifests.others]
+        remove(self.cluster, running(self.cluster, self.service))
+        own = [self.manifests.deployment, *self.manifests.others]
         if self.in_maintenance() and not data:
             own.remove(maintenance.own_service(own, self.service))
         maintenance.forget_page(self.cluster, self.service)
-        running = as_list([each for each in own if each["kind"] not in HOLDS_DATA])
-        self.cluster.do("delete", "--filename=-", "--ignore-not-found", "--wait=false", feed=running)
+        listed = as_list([each for each in own if each["kind"] not in HOLDS_DATA])
+        self.cluster.do("delete", "--filename=-", "--ignore-not-found", "--wait=false", feed=listed)
         for service in (self.service, f"{self.service}-database"):
             selected = f"--selector={SERVICE}={service}"
             for kinds in ("jobs", DATA) if data else ("jobs",):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from ..build.image import path_in_image
 from ..config.process_types import ProcessType
 from ..core.errors import UsageFault
 from ..deploy.job_runs import JobRun, seconds_only
@@ -24,7 +25,7 @@ def require_processes(manifests: Manifests, types: Sequence[ProcessType]) -> Non
             what = f"the overlay runs no process {each.name}, which invoke.yaml names"
             remedy = "./inv kubernetes.processes writes its component, and names it in the overlays"
             raise UsageFault(what, where=str(FOLDER), remedy=remedy)
-        own, theirs = _told(each), _shown(found[each.name])
+        own, theirs = _told(each, manifests.service), _shown(found[each.name])
         if own != theirs:
             what = f"the process {each.name} is another one in invoke.yaml than in its component"
             details = [f"invoke.yaml: {own}", f"component: {theirs}"]
@@ -108,12 +109,14 @@ def _last_run(name: str, jobs: Sequence[Object]) -> JobRun | None:
     )
 
 
-def _told(wanted: ProcessType) -> str:
+def _told(wanted: ProcessType, service: str) -> str:
+    program, *words = wanted.command
     times = f" at {wanted.schedule}" if wanted.schedule else ""
-    return f"{' '.join(wanted.command[1:])}{times}"
+    return f"{' '.join([path_in_image(program, service), *words])}{times}"
 
 
 def _shown(workload: Object) -> str:
-    words = [str(word) for word in pod_template(workload)["spec"]["containers"][0].get("args", [])]
+    container = pod_template(workload)["spec"]["containers"][0]
+    words = [str(word) for name in ("command", "args") for word in container.get(name, [])]
     times = f" at {workload['spec']['schedule']}" if workload["kind"] == "CronJob" else ""
     return f"{' '.join(words)}{times}"
