@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from ..support.databases import container, sql
+from ..support.databases import client, container, sql
 from ..support.service import Service, docker
 from ..support.waiting import until
 
@@ -96,7 +96,7 @@ def test_what_happens_while_something_is_away_is_repaired_later(service: Service
     docker("kill", container(service, server))
     if server == "database":
         docker("start", f"{service.folder.name}-staging-database-1")
-        until(lambda: service.get("/readyz").status == 200, "the database is not back")
+        until(lambda: client(service, "SELECT 1").returncode == 0, "the database is not back")
     sql(service, CHANGE.format(f"C-{server}"))
     done = service.invoke("up", "--env=staging")
 

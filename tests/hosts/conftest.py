@@ -30,10 +30,11 @@ def keys(tmp_path_factory: pytest.TempPathFactory) -> Keys:
 def hosts(
     keys: Keys, tmp_path_factory: pytest.TempPathFactory, base_images: dict[str, str]
 ) -> Iterator[list[RemoteHost]]:
-    """Three hosts that have the front door's image."""
+    """Three hosts that have the front door's image, at addresses that no other worker of pytest uses."""
     made: list[RemoteHost] = []
+    first = 1 + 10 * int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
     try:
-        for number in (1, 2, 3):
+        for number in range(first, first + 3):
             made.append(RemoteHost(tmp_path_factory.mktemp("host"), number, keys))
             made[-1].start()
             made[-1].load(base_images.get("EDGE_IMAGE", "haproxy:3.2"))

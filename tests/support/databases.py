@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+
 from .service import Service, docker
 
 
@@ -13,12 +15,22 @@ def container(service: Service, name: str) -> str:
 
 def sql(service: Service, statement: str) -> str:
     """Run a statement as somebody at the database's own client does; gives what it prints."""
+    done = client(service, statement)
+    assert done.returncode == 0, done.stderr
+    return done.stdout.strip()
+
+
+def client(service: Service, statement: str) -> subprocess.CompletedProcess[str]:
+    """Run a statement, which fails while the database does not answer."""
     name, at = service.folder.name, container(service, "database")
     if "postgres:" in docker("exec", at, "cat", "/etc/passwd").stdout:
         words = ["psql", "--username", name, "--tuples-only", "--no-align", "--command", statement]
     else:
-        client = f"mysql --user=root --batch --skip-column-names {name}"
-        words = ["bash", "-c", f'{client} --password="$(cat /run/secrets/DATABASE_PASSWORD)" --execute="$0"', statement]
-    done = docker("exec", at, *words)
-    assert done.returncode == 0, done.stderr
-    return done.stdout.strip()
+        program = f"mysql --user=root --batch --skip-column-names {name}"
+        words = [
+            "bash",
+            "-c",
+            f'{program} --password="$(cat /run/secrets/DATABASE_PASSWORD)" --execute="$0"',
+            statement,
+        ]
+    return docker("exec", at, *words)
