@@ -88,7 +88,7 @@ def test_the_task_brings_the_files_of_the_answers(garage: Garage, version: str, 
 
 
 @pytest.mark.usefixtures("unproved")
-@pytest.mark.parametrize("version", [NAMES, LIST, NEWEST])
+@pytest.mark.parametrize("version", [*(pytest.param(each, marks=pytest.mark.full) for each in (NAMES, LIST)), NEWEST])
 @pytest.mark.parametrize(("option", "on"), [(option, on) for option, on, _ in OPTIONS])
 def test_the_task_brings_what_an_option_adds(garage: Garage, version: str, option: str, on: Any) -> None:
     needed = WITH_CACHE.get(option, {})
