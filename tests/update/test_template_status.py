@@ -84,7 +84,14 @@ def test_questions_that_are_new_gone_or_changed_are_listed(template_versions: Te
 
 
 def test_a_value_that_became_a_question_is_a_new_one(garage: Garage) -> None:
-    assert status(garage.service("v1.0.0")).questions["new"] == ["kind", "cache", "runtime", "kubernetes"]
+    assert status(garage.service("v1.0.0")).questions["new"] == [
+        "kind",
+        "cache",
+        "reconciler",
+        "jobs",
+        "runtime",
+        "kubernetes",
+    ]
 
 
 def test_a_template_that_cannot_be_reached_is_told(garage: Garage, template_versions: Template) -> None:
@@ -127,7 +134,7 @@ def test_the_task_prints_one_document(garage: Garage) -> None:
         "answers_edited": False,
         "differs": {"managed": [], "seeded": []},
         "questions": {
-            "new": ["kind", "cache", "runtime", "kubernetes"],
+            "new": ["kind", "cache", "reconciler", "jobs", "runtime", "kubernetes"],
             "gone": [],
             "changed": ["database", "ci"],
         },

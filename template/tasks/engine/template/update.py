@@ -140,8 +140,11 @@ class Updater:
         given = {name: value for name, value in answers.given.items() if name in known}
         given |= raised_go(given, known)
         first = _first_answers(given, wanted.answers)
+        try:
+            kept = template.render(newer, given | first)
+        except UsageFault:  # They go with another answer that is changed, or are refused below, too.
+            first, kept = {}, template.render(newer, given)
         needed = {name: value for name, value in first.items() if "default" not in known[name]}
-        kept = template.render(newer, given | first)
         return Rendered(
             former=template.render(answers.version, answers.given),
             unasked=template.render(newer, given | needed) if first else kept,
