@@ -17,7 +17,7 @@ from .engine.core.paths import ROOT  # noqa: E402
 GROUPS = {
     "Work": ["dev", "test", "lint", "doctor"],
     "Build": ["build", "image"],
-    "Deploy": ["deploy", "rollback", "up", "down"],
+    "Deploy": ["deploy", "rollback", "up", "down", "kubernetes.processes"],
     "Watch": ["status", "history", "health", "logs", "exec", "observe"],
     "Operate": [
         "maintenance",

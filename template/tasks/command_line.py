@@ -119,7 +119,9 @@ def _print_groups(collection: Collection, groups: Groups) -> None:
     grouped = {name for names in groups.values() for name in names}
     others = [name for name in sorted(tasks) if name not in grouped]
     width = max(len(name) for name in tasks)
-    for title, names in [*groups.items(), ("Others", others)]:
+    # What an option brings is in a group, whether the option is on or not.
+    there = {title: [name for name in names if name in tasks] for title, names in groups.items()}
+    for title, names in [*there.items(), ("Others", others)]:
         if names:
             print(title)
         for name in names:

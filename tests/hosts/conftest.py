@@ -28,11 +28,11 @@ def keys(tmp_path_factory: pytest.TempPathFactory) -> Keys:
 
 @pytest.fixture(scope="module")
 def hosts(
-    keys: Keys, tmp_path_factory: pytest.TempPathFactory, base_images: dict[str, str]
+    keys: Keys, tmp_path_factory: pytest.TempPathFactory, base_images: dict[str, str], worker_id: str
 ) -> Iterator[list[RemoteHost]]:
     """Three hosts that have the front door's image, at addresses that no other worker of pytest uses."""
     made: list[RemoteHost] = []
-    first = 1 + 10 * int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+    first = 1 + 10 * int(worker_id.removeprefix("gw").replace("master", "0"))
     try:
         for number in range(first, first + 3):
             made.append(RemoteHost(tmp_path_factory.mktemp("host"), number, keys))

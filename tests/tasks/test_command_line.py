@@ -22,7 +22,7 @@ TASKS = sorted(service_tasks.ns.task_names)
 def service(rendered: Render, tmp_path_factory: pytest.TempPathFactory) -> Service:
     """A service without a repository, for the process target; no test here changes it."""
     folder = tmp_path_factory.mktemp("service") / "orders"
-    shutil.copytree(rendered(database="sqlite"), folder)
+    shutil.copytree(rendered(database="sqlite", kubernetes=True), folder)
     settings = folder / "invoke.yaml"
     settings.write_text(settings.read_text().replace("target: docker\n", "target: process\n"))
     return Service(folder, folder.parent / "state")
@@ -162,7 +162,15 @@ def test_help_of_deploy_shows_every_option_with_its_explanation(service: Service
     assert "Build, start beside the running release" in done.stdout
 
 
-OF_ALL_ENVIRONMENTS = ("test", "lint", "env.check", "env.diff", "template.status", "template.update")
+OF_ALL_ENVIRONMENTS = (
+    "test",
+    "lint",
+    "env.check",
+    "env.diff",
+    "kubernetes.processes",
+    "template.status",
+    "template.update",
+)
 
 
 @pytest.mark.parametrize("task", [name for name in TASKS if name not in OF_ALL_ENVIRONMENTS])
