@@ -119,9 +119,9 @@ def test_a_deployer_that_is_killed_meanwhile_leaves_what_the_next_one_puts_right
 
 
 def test_a_plan_shows_what_becomes_of_each_process(service: Service) -> None:
-    service.edit("invoke.yaml", "replicas: 2", "replicas: 3")
+    service.edit("invoke.yaml", "    replicas: 2", "    replicas: 3")
     done = service.invoke("deploy", "--env=staging", "--plan", "--json")
-    service.edit("invoke.yaml", "replicas: 3", "replicas: 2")
+    service.edit("invoke.yaml", "    replicas: 3", "    replicas: 2")
 
     plan = json.loads(done.stdout)
 
