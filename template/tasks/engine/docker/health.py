@@ -36,7 +36,7 @@ class HealthWatch:
         """
         container.reload()
         # One that was started again after a crash has its death among the events.
-        if container.status == "running" and _health(container.attrs["State"]) == "healthy":
+        if container.status == "running" and health_of(container) == "healthy":
             return
         out_of_memory = False
         with self._ending_after(timeout), self._asking(ready) as found:
@@ -108,5 +108,6 @@ def _last_logs(container: Container) -> list[str]:
     return [f"log: {line[:300]}" for line in lines]
 
 
-def _health(state: dict[str, Any]) -> str:
-    return str((state.get("Health") or {}).get("Status", ""))
+def health_of(container: Container) -> str:
+    """What the engine calls a container: starting, healthy or unhealthy; empty where it has no probe."""
+    return str((container.attrs["State"].get("Health") or {}).get("Status", ""))

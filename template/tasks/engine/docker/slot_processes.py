@@ -9,24 +9,21 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..config.process_types import ProcessType, kept_types
+from ..config.process_types import RUNNING_SECONDS, ProcessType, kept_types
 from ..core.slots import other
 from ..core.waiting import wait_until
 from ..deploy.job_runs import JobRun, read_runs
 from ..deploy.target import ProcessState
 from .compose import PROCESS, SLOT, service_name
-from .health import HealthWatch, fault_of
+from .health import HealthWatch, fault_of, health_of
 from .kept_releases import RELEASE
+from .slots import STOP_SECONDS
 from .stack import Stack
 
 if TYPE_CHECKING:
     from docker.models.containers import Container
 
-RUNNING_SECONDS = 2.0
-"""How long a process that answers no probe has to run to be taken for well."""
 PAUSE = 0.1
-STOP_SECONDS = 40
-"""More than the stop_grace_period, which is what a process itself may take."""
 
 
 @dataclass(frozen=True)
@@ -57,9 +54,7 @@ class SlotProcesses:
         if not types:
             return
         services = [service_name(each.name, self.slot) for each in types]
-        arguments = ("up", "--no-start", "--no-deps", "--no-build", "--no-recreate", "--pull", "never")
-        done = self.stack.compose(*arguments, *services, slot_file=slot_file)
-        self.stack.require_done(done, "the processes beside the service cannot be made")
+        self.stack.make(services, slot_file, "the processes beside the service cannot be made")
 
     def end_others(self, release: str) -> None:
         """Remove those of another release, which a deployer that was killed may have left running."""
@@ -74,7 +69,7 @@ class SlotProcesses:
             for wait in waits:
                 wait(timeout)
         for each in self.containers:
-            self._come_back(each, True)
+            self.stack.let_come_back(each, True)
         self.former.stop()
 
     def start(self) -> None:
@@ -88,7 +83,8 @@ class SlotProcesses:
         """Stop those whose process is meant, and let none come back with the engine."""
         for each in self.containers:
             if which(each.labels[PROCESS]):
-                self._come_back(each, False)
+                self.stack.let_come_back(each, False)
+                each.reload()  # It has its own name again.
                 if each.status in ("running", "restarting"):
                     with self.stack.fence.claimed(each) as claim:
                         claim.stop(STOP_SECONDS)
@@ -98,7 +94,7 @@ class SlotProcesses:
         self.stop()
         self.former.start()
         for each in self.former.containers:
-            self._come_back(each, True)
+            self.stack.let_come_back(each, True)
 
     def states(self) -> list[ProcessState]:
         """What there is, and what should be, of each type of the slot's release."""
@@ -120,7 +116,7 @@ class SlotProcesses:
     ) -> ProcessState:
         own = [each for each in found if each.labels[PROCESS] == wanted.name and each.labels[RELEASE] == release]
         running = [each for each in own if each.status == "running"]
-        healthy = [each for each in running if not wanted.probed or _health(each) == "healthy"]
+        healthy = [each for each in running if not wanted.probed or health_of(each) == "healthy"]
         counts = (wanted.replicas, len(running), len(healthy))
         return ProcessState(wanted.name, self.slot, *counts, release, wanted.schedule, runs.get(wanted.name))
 
@@ -137,13 +133,6 @@ class SlotProcesses:
             for watch in watches.values():
                 watch.close()
 
-    def _come_back(self, container: Container, wanted: bool) -> None:
-        policy = "unless-stopped" if wanted else "no"
-        if container.attrs["HostConfig"]["RestartPolicy"]["Name"] != policy:
-            with self.stack.fence.claimed(container) as claim:
-                claim.come_back(policy)
-            container.reload()  # It has its own name again.
-
 
 def _wait_for(container: Container, watch: HealthWatch | None) -> Callable[[float], None]:
     """The wait for a container: by its probe, or until it has run for a while."""
@@ -157,7 +146,3 @@ def _wait_for(container: Container, watch: HealthWatch | None) -> Callable[[floa
             raise fault_of(container, "exited at its start")
 
     return (lambda timeout: watch.wait(container, timeout)) if watch else (lambda timeout: stays())
-
-
-def _health(container: Container) -> str:
-    return str((container.attrs["State"].get("Health") or {}).get("Status", ""))

@@ -10,11 +10,15 @@ from ..core.errors import DeployFault
 from ..deploy.lock import LOOK
 from ..deploy.target import SlotState
 from ..edge.runtime_api import Traffic
+from .health import health_of
 from .kept_releases import RELEASE
 from .stack import Stack
 
 if TYPE_CHECKING:
     from docker.models.containers import Container
+
+STOP_SECONDS = 40
+"""More than the stop_grace_period of a slot, which is what the service and its processes may take."""
 
 
 @dataclass(frozen=True)
@@ -40,9 +44,7 @@ class Slot:
         """Make its container in place of whatever is there; `slot_file` is what Compose is told of it."""
         service = f"app-{self.name}"
         self.stack.remove(self.stack.engine.find_all(self.stack.name, service))
-        arguments = ("up", "--no-start", "--no-deps", "--no-build", "--no-recreate", "--pull", "never")
-        done = self.stack.compose(*arguments, service, slot_file=slot_file)
-        self.stack.require_done(done, f"{service} does not start")
+        self.stack.make([service], slot_file, f"{service} does not start")
 
     def start(self, release: str) -> None:
         """Start its container, which has to be that of a release."""
@@ -65,10 +67,8 @@ class Slot:
 
     def come_back(self, wanted: bool) -> None:
         """Let its container come back where its process or its engine ends, or not."""
-        container, policy = self.container, "unless-stopped" if wanted else "no"
-        if container is not None and container.attrs["HostConfig"]["RestartPolicy"]["Name"] != policy:
-            with self.stack.fence.claimed(container) as claim:
-                claim.come_back(policy)
+        if container := self.container:
+            self.stack.let_come_back(container, wanted)
 
 
 def slot_state(slot: str, container: Container | None, seen: Traffic | None) -> SlotState:
@@ -78,6 +78,5 @@ def slot_state(slot: str, container: Container | None, seen: Traffic | None) -> 
     release = container.labels.get(RELEASE, "")
     if container.status != "running":
         return SlotState(slot, "stopped", release=release)
-    health = (container.attrs["State"].get("Health") or {}).get("Status", "")
     state, in_flight = (seen.state, seen.in_flight) if seen else ("", 0)
-    return SlotState(slot, "running", health, state, in_flight, release)
+    return SlotState(slot, "running", health_of(container), state, in_flight, release)

@@ -18,7 +18,7 @@ from ..edge.runtime_api import RUNTIME_API
 from .compose import DATABASE_SECRETS, OVERRIDE_FILE, ComposeProject
 from .engine import Engine
 from .fence import Fence
-from .health import HealthWatch
+from .health import HealthWatch, health_of
 from .kept_releases import KeptReleases, put_secrets
 from .lock import engine_lock
 from .relay import RESTART_PAUSE, RESTART_SECONDS, FencedFault, Relay
@@ -129,7 +129,7 @@ class Stack:
     def healthy(self, service: str) -> bool:
         """Whether the engine calls a service's container healthy."""
         container = self.find(service)
-        return container is not None and (container.attrs["State"].get("Health") or {}).get("Status") == "healthy"
+        return container is not None and health_of(container) == "healthy"
 
     def bring_up(self, *services: str) -> None:
         """Start services, by default the edge and the database, and wait for the engine to call each healthy."""
@@ -190,6 +190,18 @@ class Stack:
                 if container.status in ("running", "restarting"):
                     claim.stop(container.attrs["Config"].get("StopTimeout") or STOP_SECONDS)
                 claim.remove(volumes)
+
+    def make(self, services: Sequence[str], slot_file: Path | None, what: str) -> None:
+        """Make containers of services of a slot without starting them; `what` is said to fail where it does."""
+        arguments = ("up", "--no-start", "--no-deps", "--no-build", "--no-recreate", "--pull", "never")
+        self.require_done(self.compose(*arguments, *services, slot_file=slot_file), what)
+
+    def let_come_back(self, container: Container, wanted: bool) -> None:
+        """Let a container come back where its process or its engine ends, or not."""
+        policy = "unless-stopped" if wanted else "no"
+        if container.attrs["HostConfig"]["RestartPolicy"]["Name"] != policy:
+            with self.fence.claimed(container) as claim:
+                claim.come_back(policy)
 
     def compose(self, *arguments: str, slot_file: Path | None = None, timeout: float | None = None) -> Outcome:
         """Run a compose command and capture what it says."""

@@ -30,11 +30,9 @@ from .place import Place
 from .preflight import check_stack
 from .releases import DockerReleases
 from .slot_processes import SlotProcesses
-from .slots import Slot, slot_state
+from .slots import STOP_SECONDS, Slot, slot_state
 from .stack import Stack
 
-STOP_SECONDS = 40
-"""More than the stop_grace_period of a slot, which is what the service itself may take."""
 WITHDRAWN_SECONDS = 5
 MIGRATION_SECONDS = 600
 ADMIT_SECONDS = 10

@@ -17,6 +17,7 @@ from ..core.slots import SLOTS
 from ..deploy.target import Target, nothing_serves
 from .front_door import NAME as EDGE
 from .front_door import FrontDoor
+from .slot_processes import names_beside, type_of
 
 
 class ProcessOperations(Target):
@@ -54,8 +55,8 @@ class ProcessOperations(Target):
 
     def show_logs(self, service: str, lines: str, follow: bool) -> int:
         """The end of their files."""
-        beside = [name for slot in SLOTS for name in self.running.names(f"{slot}.")]
-        wanted = [name for name in beside if name.split(".")[1] == service] if service else [*SLOTS, *beside]
+        beside = names_beside(self.running)
+        wanted = [name for name in beside if type_of(name) == service] if service else [*SLOTS, *beside]
         files = [str(path) for name in wanted if (path := self.running.log_file(name)).exists()]
         if not files:
             what = f"{service or self.settings.service} never ran in {self.environment_name}"
@@ -90,8 +91,7 @@ class ProcessOperations(Target):
         self.runner.act(f"stop the processes of {self.environment_name}", lambda: self._take_down(data))
 
     def _take_down(self, data: bool) -> None:
-        beside = [name for slot in SLOTS for name in self.running.names(f"{slot}.")]
-        for name in (*SLOTS, *beside, EDGE):
+        for name in (*SLOTS, *names_beside(self.running), EDGE):
             self.running.stop(name)
         if data:
             shutil.rmtree(self.state)

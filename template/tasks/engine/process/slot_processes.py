@@ -8,17 +8,15 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from ..config.process_types import ProcessType, kept_types
+from ..config.process_types import RUNNING_SECONDS, ProcessType, kept_types
 from ..core.errors import DeployFault
 from ..core.network import fetch_json, free_port
 from ..core.processes import PAUSE, Process, Processes
-from ..core.slots import other
+from ..core.slots import SLOTS, other
 from ..core.waiting import wait_until
 from ..deploy.job_runs import JobRun, read_runs
 from ..deploy.target import ProcessState
 
-RUNNING_SECONDS = 2.0
-"""How long a process that answers no probe has to run to be taken for well."""
 FILE = "processes.json"
 RUNS_SECONDS = 20
 """For the program that prints the last runs: its database may be away."""
@@ -85,7 +83,7 @@ class SlotProcesses:
     def stop(self, which: Callable[[str], bool] = lambda process: True) -> None:
         """Stop those whose type is meant."""
         for name in self.names:
-            if which(_type_of(name)):
+            if which(type_of(name)):
                 self.processes.stop(name)
 
     def states(self, release: str) -> list[ProcessState]:
@@ -134,5 +132,11 @@ class SlotProcesses:
             raise DeployFault(f"{name} was not healthy within {timeout:.0f} s", details=details)
 
 
-def _type_of(name: str) -> str:
+def names_beside(processes: Processes) -> list[str]:
+    """What the processes of both slots were started as, alive or not."""
+    return [name for slot in SLOTS for name in processes.names(f"{slot}.")]
+
+
+def type_of(name: str) -> str:
+    """The type of a process that was started under a name."""
     return name.split(".")[1]
