@@ -19,7 +19,7 @@ PASSWORD = "dev-only-password"
 
 @contextmanager
 def server(name: str, images: Mapping[str, str]) -> Iterator[int]:
-    """Run one, called postgres, mysql or redis; gives its port on the loopback. BenchError where it does not start."""
+    """Run one, as postgres, mysql, redis or kafka; gives its port here. BenchError where it does not start."""
     port = free_port()
     env = {**os.environ, **images, f"{name.upper()}_PORT": str(port)}
     compose = ["docker", "compose", "--project-name", f"copier-gin-{secrets.token_hex(3)}"]

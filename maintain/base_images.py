@@ -15,6 +15,7 @@ OFFICIAL = {
     "POSTGRES_IMAGE": "postgres:17",
     "MYSQL_IMAGE": "mysql:8.4",
     "REDIS_IMAGE": "redis:8",
+    "KAFKA_IMAGE": "apache/kafka:4.0.0",
 }
 
 

@@ -19,11 +19,13 @@ import yaml
 from .rendering import example_answers, render
 
 FILES = ("go.mod", "go.sum")
-QUESTIONS = ("database", "cache", "reconciler", "jobs")
+QUESTIONS = ("database", "cache", "events", "reconciler", "jobs")
 """Those whose answers change what Go imports."""
+CONDITIONS = ("database", "cache", "events", "changes", "jobs")
+"""What conditions are about: in the place of the reconciler is what follows from its answer and that to events."""
 
 Choice = tuple[str, ...]
-"""An answer to each of QUESTIONS."""
+"""An answer to each of QUESTIONS, or of CONDITIONS."""
 
 _MODULE = "example.com/locked/service"
 _REPEATED = "\x00"  # marks a line that stands in its file more than once
@@ -56,7 +58,7 @@ def lock(root: Path, *, upgrade: bool = False) -> Report:
             _go(service, "mod", "tidy")
             if upgrade:
                 skipped |= _upgrade(service)
-            variants[choice] = {name: _lines(service / name) for name in FILES}
+            variants[_told(choice)] = {name: _lines(service / name) for name in FILES}
 
     changed = []
     for name in FILES:
@@ -81,6 +83,13 @@ def _rendered(service: Path, choice: Choice) -> bool:
     except ValueError:
         return False
     return True
+
+
+def _told(choice: Choice) -> Choice:
+    """What the answers of a choice say to CONDITIONS."""
+    answers = dict(zip(QUESTIONS, choice, strict=True))
+    followed = answers["reconciler"] != "none" or answers["events"] != "none"
+    return tuple((answers | {"changes": "log" if followed else "none"})[name] for name in CONDITIONS)
 
 
 def merge(variants: Mapping[Choice, list[str]]) -> str:
@@ -135,10 +144,10 @@ def _condition(place: int, answers: set[str], variants: list[Choice]) -> str:
     known = list(dict.fromkeys(variant[place] for variant in variants))
     others = [answer for answer in known if answer not in answers]
     if len(answers) == 1:
-        return f"{QUESTIONS[place]} == '{next(iter(answers))}'"
+        return f"{CONDITIONS[place]} == '{next(iter(answers))}'"
     if len(others) == 1:
-        return f"{QUESTIONS[place]} != '{others[0]}'"
-    return f"{QUESTIONS[place]} in {[answer for answer in known if answer in answers]}"
+        return f"{CONDITIONS[place]} != '{others[0]}'"
+    return f"{CONDITIONS[place]} in {[answer for answer in known if answer in answers]}"
 
 
 def _lines(file: Path) -> list[str]:

@@ -18,6 +18,8 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from .kafka_jars import KAFKA, kafka_jars
+
 PREFIX = "copier-gin-stand-in/"
 LABEL = "copier-gin.stand-in"
 # Not by the label: what is built on a stand-in inherits that.
@@ -38,6 +40,7 @@ SETTINGS = {
     "POSTGRES_IMAGE": "postgres:17",
     "MYSQL_IMAGE": "mysql:8.4",
     "REDIS_IMAGE": "redis:8",
+    "KAFKA_IMAGE": f"kafka:{KAFKA}",
 }
 # What RUNTIME_IMAGE may be set to besides `scratch`, by the answer to the question `runtime`.
 RUNTIMES = {"alpine": "alpine:3.22", "distroless": "distroless:nonroot"}
@@ -146,8 +149,18 @@ def _recipes(images: Path, base_digest: str) -> list[Recipe]:
     plain = [*stores, SETTINGS["EDGE_IMAGE"], *EXAMPLES.values(), *RUNTIMES.values()]
     return [
         recipe(f"golang:{minor}", go_version, arguments=go_arguments, contexts={"goroot": go_root}),
+        recipe(SETTINGS["KAFKA_IMAGE"], KAFKA, arguments={}, contexts={"jars": _kafka()}),
         *(recipe(name, arguments={}, contexts={}) for name in plain),
     ]
+
+
+def _kafka() -> Path:
+    """Where Kafka's jars are: Debian has none."""
+    _install("maven", "mvn")
+    try:
+        return kafka_jars()
+    except RuntimeError as error:
+        raise StandInError(str(error)) from error
 
 
 def _go() -> tuple[Path, str]:
@@ -187,7 +200,7 @@ def _build_base(digest: str, log: Log) -> None:
         raise StandInError(
             "The stand-ins are built from Debian packages, but apt-get names no Debian mirror here: run this on Debian."
         )
-    _install_debootstrap(log)
+    _install("debootstrap", "debootstrap")
     started = time.monotonic()
     log(f"{BASE}: debootstrap from {mirror} (about 45 s)…")
     with tempfile.TemporaryDirectory(prefix="stand-ins-", dir="/var/tmp") as scratch:
@@ -202,16 +215,15 @@ def _build_base(digest: str, log: Log) -> None:
     log(f"{BASE} built in {_seconds(started)}")
 
 
-def _install_debootstrap(log: Log) -> None:
-    if shutil.which("debootstrap"):
+def _install(package: str, program: str) -> None:
+    if shutil.which(program):
         return
-    log("Installing debootstrap…")
-    install = ["apt-get", "install", "-qq", "-y", "--no-install-recommends", "debootstrap"]
+    install = ["apt-get", "install", "-qq", "-y", "--no-install-recommends", package]
     done = _run(*install)
     if done.returncode != 0 and _run("apt-get", "update", "-qq").returncode == 0:
         done = _run(*install)
     if done.returncode != 0:
-        raise StandInError(f"debootstrap cannot be installed:\n{_last_lines(done.stderr, 5)}")
+        raise StandInError(f"{package} cannot be installed:\n{_last_lines(done.stderr, 5)}")
 
 
 def _trim(tree: Path) -> None:

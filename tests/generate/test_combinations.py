@@ -12,7 +12,12 @@ from ..support.options import read_choices
 from ..support.service import ROOT
 from .combinations import GO, every, named, pairs, pairwise
 
-OTHERS = [(name, value) for name, values in read_choices(ROOT).items() if name not in (*GO, "kind") for value in values]
+OTHERS = [
+    (name, value)
+    for name, values in read_choices(ROOT).items()
+    if name not in (*GO, "kind", "changes")
+    for value in values
+]
 
 
 def test_every_pair_of_answers_is_tested() -> None:
@@ -26,6 +31,7 @@ def test_what_a_question_refuses_is_no_combination() -> None:
     assert {
         "database": "sqlite",
         "cache": "redis",
+        "events": "none",
         "reconciler": "none",
         "jobs": "none",
         "kubernetes": True,
@@ -33,11 +39,12 @@ def test_what_a_question_refuses_is_no_combination() -> None:
     assert {
         "database": "postgres",
         "cache": "none",
+        "events": "none",
         "reconciler": "log",
         "jobs": "none",
         "kubernetes": True,
     } not in every()
-    assert len([each for each in every() if each["cache"] == "redis" and each["reconciler"] == "log"]) == 8
+    assert len([each for each in every() if each["cache"] == "redis" and each["reconciler"] == "log"]) == 16
 
 
 def test_a_combination_has_a_name_of_its_own() -> None:

@@ -22,8 +22,10 @@ FULL = {name: min(CHOICES[name], key=lambda answer: len(block.paths({name: answe
 """To each question with files, the answer that brings most."""
 
 REFUSED: dict[str, dict[str, Any]] = {
-    "database": {"cache": "none", "reconciler": "none", "jobs": "none"},
+    "database": {"cache": "none", "events": "none", "reconciler": "none", "jobs": "none", "changes": "none"},
     "cache": {"reconciler": "none"},
+    "events": {"reconciler": "none"},
+    "changes": {"events": "none", "reconciler": "none"},
 }
 """To a question of which some answers refuse other options: those are off."""
 
@@ -123,14 +125,14 @@ WRONG = {
     "two questions": (
         edit("copier.yml", CI_BLOCK, CI_BLOCK.replace("ci !=", "database == 'none' and ci !=")),
         (
-            "the blocks are about license, database, cache, reconciler, jobs, kubernetes, ci and database: "
+            "the blocks are about license, database, cache, events, reconciler, jobs, kubernetes, ci and database: "
             "not one for a question, or not in their order"
         ),
     ),
     "two blocks": (
         edit("copier.yml", CI_BLOCK, CI_BLOCK.replace("ci", "license")),
         (
-            "the blocks are about license, database, cache, reconciler, jobs, kubernetes, license: "
+            "the blocks are about license, database, cache, events, reconciler, jobs, kubernetes, license: "
             "not one for a question, or not in their order"
         ),
     ),

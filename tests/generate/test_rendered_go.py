@@ -30,7 +30,13 @@ COMPILER = any(shutil.which(name) for name in ("gcc", "clang", "cc"))
 """The race detector needs one."""
 AS_BUILT = {"CGO_ENABLED": "0"}
 """What linters look at is what builds have compiled already."""
-WIDEST: Answers = {"database": "postgres", "cache": "redis", "reconciler": "log", "jobs": "scheduled"}
+WIDEST: Answers = {
+    "database": "postgres",
+    "cache": "redis",
+    "events": "kafka",
+    "reconciler": "events",
+    "jobs": "scheduled",
+}
 """The options with most Go code."""
 ANYWHERE = "-trimpath"
 """Without the folder in what is compiled, services have the packages in common that are the same in them."""

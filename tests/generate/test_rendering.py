@@ -29,7 +29,8 @@ LICENSES = ("none", "mit", "apache-2.0")
 CI = ("github", "gitlab", "forgejo")
 ON_KUBERNETES = {("postgres", "scratch"), ("mysql", "alpine"), ("sqlite", "distroless"), ("none", "alpine")}
 CACHED = {("postgres", "scratch"), ("postgres", "alpine"), ("mysql", "distroless")}
-WITH_RECONCILER = {("postgres", "alpine"), ("mysql", "distroless")}
+WITH_RECONCILER = {("postgres", "alpine"): "log", ("mysql", "distroless"): "events"}
+WITH_EVENTS = {("postgres", "scratch"), ("mysql", "distroless"), ("mysql", "scratch")}
 WITH_JOBS = {("postgres", "alpine"), ("postgres", "distroless"), ("mysql", "distroless"), ("mysql", "scratch")}
 
 # Two Latin squares, and a row for the fourth answer of `ci`: every pair of choices of two questions is in them.
@@ -41,7 +42,8 @@ MATRIX = [
         "ci": CI[(row + 2 * column) % 3],
         "kubernetes": (database, runtime) in ON_KUBERNETES,
         "cache": "redis" if (database, runtime) in CACHED else "none",
-        "reconciler": "log" if (database, runtime) in WITH_RECONCILER else "none",
+        "events": "kafka" if (database, runtime) in WITH_EVENTS else "none",
+        "reconciler": WITH_RECONCILER.get((database, runtime), "none"),
         "jobs": "scheduled" if (database, runtime) in WITH_JOBS else "none",
     }
     for row, database in enumerate(DATABASES)
@@ -54,6 +56,7 @@ MATRIX = [
         "ci": "none",
         "kubernetes": database == "sqlite",
         "cache": "redis" if database == "mysql" else "none",
+        "events": "kafka" if database == "postgres" else "none",
         "reconciler": "log" if database == "mysql" else "none",
         "jobs": "scheduled" if database == "postgres" else "none",
     }
@@ -68,12 +71,14 @@ TRACES = {
     ("runtime", "alpine"): r"(?i)alpine",
     ("runtime", "distroless"): r"(?i)distroless",
     ("license", "mit"): r"\bMIT\b",
-    ("license", "apache-2.0"): r"(?i)apache",
+    ("license", "apache-2.0"): r"(?i)apache(?!/kafka)",
     ("ci", "github"): r"\.github/|GitHub Actions|github-actions|GH_TOKEN",
     ("ci", "gitlab"): r"(?i)gitlab",
     ("ci", "forgejo"): r"(?i)forgejo",
     ("cache", "redis"): r"(?i)\bredis\b|platform/cache|outbox|gobreaker",
-    ("reconciler", "log"): r"(?i)reconciler|platform/changes|pglogrepl|go-mysql-org|wal_level|binlog-format|repair\.go",
+    ("events", "kafka"): r"(?i)kafka|franz-go|publisher\b(?!\.)|cloudevents",
+    ("reconciler", "log"): r"reconciler/log\.go|databaseLog",
+    ("reconciler", "events"): r"reconciler/topic\.go|changes/topic|OpenTopic",
     ("jobs", "scheduled"): r"platform/schedule|schedule_runs|robfig|schedule_db_version|jobs: scheduled",
     ("kubernetes", True): r"(?i)kubernetes|kubectl|kustomiz",
 }
@@ -81,6 +86,8 @@ WITHOUT_PIPELINES = r"(?i)workflow|pipeline(?!s:\s*$)"
 """What an OpenTelemetry collector calls its pipelines has a line of its own."""
 SERVERS = ("postgres", "mysql")
 WITHOUT_SERVER = r"databasetest|DATABASE_PASSWORD|networks: .*\bback\b"
+WITHOUT_RECONCILER = r"(?i)reconciler|repair\.go"
+WITHOUT_CHANGES = r"platform/changes|platform/worker|pglogrepl|go-mysql-org|wal_level|binlog-format"
 WITHOUT_DATABASE = r"(?i)goose|pressly|DATABASE_URL|database/sql|platform/database|migrations/"
 
 JINJA = re.compile(r"(?<!\$)\{\{-? \w|\{%|%\}|\{#|#\}")
@@ -176,6 +183,10 @@ def test_an_option_that_is_off_leaves_no_trace(combination: Combination) -> None
         off.append(WITHOUT_DATABASE)
     if answers["ci"] == "none":
         off.append(WITHOUT_PIPELINES)
+    if answers["reconciler"] == "none":
+        off.append(WITHOUT_RECONCILER)
+    if answers["reconciler"] == answers["events"] == "none":
+        off.append(WITHOUT_CHANGES)
     if answers["database"] not in SERVERS:
         off.append(WITHOUT_SERVER)
     names = of_the_service(folder)

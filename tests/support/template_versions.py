@@ -204,7 +204,8 @@ CHANGES: tuple[tuple[str, Undo], ...] = (
     # Others: before, no service had a cache, and nobody to repair it.
     ("v1.3.0", never_asked("reconciler", "none")),
     ("v1.3.0", never_asked("cache", "none")),
-    # And one more: before, no service had jobs.
+    # And more: before, no service had events or jobs.
+    ("v1.3.0", never_asked("events", "none")),
     ("v1.3.0", never_asked("jobs", "none")),
     # A question that sets the defaults of others.
     ("v1.3.0", without_kinds),

@@ -32,6 +32,7 @@ SWITCHES = [
 OPTIONS = [
     ("kubernetes", True, "false"),
     ("cache", "redis", "none"),
+    ("events", "kafka", "none"),
     ("reconciler", "log", "none"),
     ("jobs", "scheduled", "none"),
 ]

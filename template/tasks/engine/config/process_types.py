@@ -18,7 +18,7 @@ TIMES = r"@(yearly|annually|monthly|weekly|daily|midnight|hourly)|(\S+ ){4}\S+"
 """What a CronJob of Kubernetes takes, but for what every host would read otherwise: the service itself parses it."""
 RUNNING_SECONDS = 2.0
 """How long a process that answers no probe has to run to be taken for well."""
-TAKEN = ("app", "edge", "migrate", "database", "cache")
+TAKEN = ("app", "edge", "migrate", "database", "cache", "broker")
 """What services of the stack are called."""
 
 

@@ -70,6 +70,7 @@ SERVERS = {
 }
 """The databases of DATABASES that have a server."""
 CACHES = {"redis": BackingService("cache", "REDIS_URL", 6379)}
+BROKERS = {"kafka": BackingService("broker", "KAFKA_URL", 9092)}
 
 
 @dataclass(frozen=True)
@@ -84,6 +85,7 @@ class Settings:
     database: str
     environments: Mapping[str, Environment]
     cache: str = "none"
+    events: str = "none"
     processes: tuple[ProcessType, ...] = ()
     jobs: str = "none"
     healthy_timeout: float = 60
@@ -106,7 +108,7 @@ class Settings:
     @property
     def backing(self) -> list[BackingService]:
         """What the service uses beside it, which may be its stack's own, in the order in which it starts."""
-        return [each for each in (self.server, CACHES.get(self.cache)) if each]
+        return [each for each in (self.server, CACHES.get(self.cache), BROKERS.get(self.events)) if each]
 
     def environment(self, name: str) -> Environment:
         """The environment called `name`; UsageFault with the nearest names where there is none."""
@@ -150,6 +152,7 @@ def read_settings(data: Mapping[str, Any]) -> Settings:
         database=one_of("database", data.get("database", "none"), DATABASES),
         environments={str(name): _environment(str(name), value) for name, value in environments.items()},
         cache=one_of("cache", data.get("cache", "none"), (*CACHES, "none")),
+        events=one_of("events", data.get("events", "none"), (*BROKERS, "none")),
         processes=process_types(data.get("processes") or {}),
         jobs=one_of("jobs", data.get("jobs", "none"), JOBS),
         healthy_timeout=seconds("healthy_timeout", data.get("healthy_timeout", 60)),

@@ -1,0 +1,4 @@
+package order
+
+// Table is where orders are, for whoever follows its changes.
+const Table = "orders"

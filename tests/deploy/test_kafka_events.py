@@ -1,0 +1,105 @@
+"""Changes of orders are on Kafka, whoever has made them and whatever has happened to either server."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from ..support.databases import client, container, sql
+from ..support.kafka import Event, read_events
+from ..support.service import Service, docker
+from ..support.waiting import until
+
+pytestmark = [pytest.mark.slow, pytest.mark.docker]
+
+
+@pytest.fixture(scope="module", params=["postgres", "mysql"])
+def service(request: pytest.FixtureRequest, make_service: Callable[..., Service]) -> Service:
+    """A service that publishes, and repairs its cache by what is published, on each database."""
+    made = make_service("docker", database=request.param, cache="redis", events="kafka", reconciler="events")
+    made.deploy()
+    return made
+
+
+def process(service: Service, name: str) -> dict[str, Any]:
+    """What status says of a process."""
+    return next(each for each in service.status()["processes"] if each["process"] == name)
+
+
+def place(service: Service, sku: str, count: int = 1) -> list[str]:
+    """Place orders, and read each so that the cache has it; gives their ids."""
+    ids = [str(service.post("/v1/orders", {"sku": sku, "quantity": 1}).body["id"]) for _ in range(count)]
+    for each in ids:
+        assert service.get(f"/v1/orders/{each}").body["status"] == "placed"
+    return ids
+
+
+def cancel_past_the_service(service: Service, sku: str) -> None:
+    """Do what somebody does at the database's own client."""
+    sql(service, f"UPDATE orders SET status = 'cancelled', version = version + 1 WHERE sku = '{sku}'")
+
+
+def newest(events: list[Event]) -> dict[str, dict[str, Any] | None]:
+    """What a consumer knows of each order in the end."""
+    return {each.key: each.data for each in events}
+
+
+def tells(ids: list[str], status: str) -> Callable[[list[Event]], bool]:
+    """Whether the newest event of each order is of this status."""
+    return lambda events: all((newest(events).get(each) or {}).get("status") == status for each in ids)
+
+
+def test_an_order_is_published_with_each_state_in_its_order(service: Service) -> None:
+    (id,) = place(service, "A-1")
+    read_events(service, tells([id], "placed"))
+    assert service.post(f"/v1/orders/{id}/cancel", None).status == 200
+    order = service.get(f"/v1/orders/{id}").body
+
+    events = [each for each in read_events(service, tells([id], "cancelled")) if each.key == id]
+
+    assert [(each.type, each.id) for each in events] == [("order.changed", f"{id}/1"), ("order.changed", f"{id}/2")]
+    assert events[-1].data == order
+
+
+def test_what_others_change_and_delete_is_published_too(service: Service) -> None:
+    kept, gone = place(service, "B-1"), place(service, "B-2")
+    cancel_past_the_service(service, "B-1")
+    sql(service, "DELETE FROM orders WHERE sku = 'B-2'")
+
+    events = read_events(
+        service, lambda found: tells(kept, "cancelled")(found) and newest(found).get(gone[0], 0) is None
+    )
+
+    assert [each.type for each in events if each.key == gone[0]][-1] == "order.deleted"
+
+
+def test_the_cache_is_repaired_by_what_is_published(service: Service) -> None:
+    ids = place(service, "C-1", 20)
+
+    cancel_past_the_service(service, "C-1")
+
+    until(lambda: stale(service, ids) == 0, "the changes are not seen")
+
+
+def stale(service: Service, ids: list[str]) -> int:
+    """How many orders are still answered as they were before they were cancelled."""
+    return sum(service.get(f"/v1/orders/{each}").body["status"] != "cancelled" for each in ids)
+
+
+@pytest.mark.parametrize("server", ["database", "broker", "cache", "publisher", "reconciler"])
+def test_what_happens_while_something_is_away_is_published_and_repaired_later(service: Service, server: str) -> None:
+    ids = place(service, f"D-{server}", 20)
+    docker("kill", container(service, server))
+    if server == "database":
+        docker("start", f"{service.folder.name}-staging-database-1")
+        until(lambda: client(service, "SELECT 1").returncode == 0, "the database is not back")
+    cancel_past_the_service(service, f"D-{server}")
+    done = service.invoke("up", "--env=staging")
+
+    assert done.returncode == 0, done.stderr
+    read_events(service, tells(ids, "cancelled"))
+    until(lambda: stale(service, ids) == 0, "the changes are not seen")
+    for each in ("publisher", "reconciler"):
+        until(lambda each=each: process(service, each)["healthy"] == 1, f"the {each} is not well")  # type: ignore[misc]
