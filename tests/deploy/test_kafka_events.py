@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import pytest
@@ -15,7 +18,7 @@ from ..support.waiting import until
 pytestmark = [pytest.mark.slow, pytest.mark.docker]
 
 
-@pytest.fixture(scope="module", params=["postgres", "mysql"])
+@pytest.fixture(scope="module", params=["postgres", pytest.param("mysql", marks=pytest.mark.full)])
 def service(request: pytest.FixtureRequest, make_service: Callable[..., Service]) -> Service:
     """A service that publishes, and repairs its cache by what is published, on each database."""
     made = make_service("docker", database=request.param, cache="redis", events="kafka", reconciler="events")
@@ -73,6 +76,37 @@ def test_what_others_change_and_delete_is_published_too(service: Service) -> Non
     )
 
     assert [each.type for each in events if each.key == gone[0]][-1] == "order.deleted"
+
+
+def test_what_is_committed_and_not_seen_yet_is_told_once_it_is(service: Service) -> None:
+    (id,) = place(service, "E-1")
+    with commits_that_wait(service):
+        threading.Thread(target=cancel_past_the_service, args=(service, "E-1"), daemon=True).start()
+        time.sleep(2)
+
+    events = [each for each in read_events(service, tells([id], "cancelled")) if each.key == id]
+
+    assert [each.id for each in events] == [f"{id}/1", f"{id}/2"]
+    until(lambda: stale(service, [id]) == 0, "the change is not seen")
+
+
+@contextmanager
+def commits_that_wait(service: Service) -> Iterator[None]:
+    """Have commits wait for a replica that there is not: they are in the log, and nobody sees them yet."""
+    if "database: postgres" in (service.folder / "invoke.yaml").read_text():
+        replica, alone = "ALTER SYSTEM SET synchronous_standby_names = '{}'", "SELECT pg_reload_conf()"
+        statements = ([replica.format("nobody"), alone], [replica.format(""), alone])
+    else:
+        semi = "SET GLOBAL rpl_semi_sync_master_enabled = {}"
+        wait = "SET GLOBAL rpl_semi_sync_master_wait_point = 'AFTER_SYNC', rpl_semi_sync_master_timeout = 60000"
+        statements = ([wait, semi.format(1)], [semi.format(0)])
+    for statement in statements[0]:
+        sql(service, statement)
+    try:
+        yield
+    finally:
+        for statement in statements[1]:
+            sql(service, statement)
 
 
 def test_the_cache_is_repaired_by_what_is_published(service: Service) -> None:

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 import pytest
 
 from ..support.databases import container, sql
+from ..support.kafka import Event, read_events
 from ..support.service import Service, change, docker
 from ..support.waiting import until
 
@@ -68,7 +69,7 @@ class Clients:
 @pytest.fixture(scope="module", params=["postgres", pytest.param("mysql", marks=pytest.mark.full)])
 def service(request: pytest.FixtureRequest, make_service: Callable[..., Service]) -> Service:
     """A service with everything that keeps its data right."""
-    made = make_service("docker", database=request.param, cache="redis", reconciler="log")
+    made = make_service("docker", database=request.param, cache="redis", events="kafka", reconciler="events")
     made.deploy()
     return made
 
@@ -84,17 +85,35 @@ def older_than_their_rows(service: Service) -> list[str]:
     return [name for name, version in values if int(version) < int(versions[name])]
 
 
+def newest_versions(events: list[Event]) -> dict[str, str]:
+    """What a consumer takes for the version of each order in the end."""
+    return {each.key: str((each.data or {}).get("version")) for each in events}
+
+
+def out_of_order(events: list[Event]) -> list[str]:
+    """The orders of which an older version came after a newer one."""
+    known: dict[str, int] = {}
+    found = []
+    for each in events:
+        version = int((each.data or {}).get("version", 0))
+        if version < known.get(each.key, 0):
+            found.append(each.key)
+        known[each.key] = version
+    return found
+
+
 def test_every_order_that_was_acknowledged_is_there_once_and_no_cached_one_is_older_than_its_row(
     service: Service,
 ) -> None:
     clients = Clients(service)
     with clients.at_work():
-        for server in ("database", "cache"):
+        for server in ("database", "cache", "broker"):
             docker("restart", "--time", "1", container(service, server))
             until(lambda: service.get("/readyz").status == 200, "the service is not ready again")
         change(service)
         service.deploy()
-        docker("kill", container(service, "reconciler"))
+        for killed in ("publisher", "reconciler", "broker"):
+            docker("kill", container(service, killed))
         assert service.invoke("up", "--env=staging").returncode == 0
         assert service.invoke("rollback", "--env=staging").returncode == 0
         docker("kill", container(service, "cache"))
@@ -110,3 +129,8 @@ def test_every_order_that_was_acknowledged_is_there_once_and_no_cached_one_is_ol
     until(lambda: older_than_their_rows(service) == [], lambda: f"older: {older_than_their_rows(service)}")
     wrong = [id for id in clients.cancelled if service.get(f"/v1/orders/{id}").body["status"] != "cancelled"]
     assert wrong == []
+    rows_in_the_end = dict(
+        line.split("|") for line in sql(service, "SELECT concat(id, '|', version) FROM orders").split()
+    )
+    events = read_events(service, lambda found: newest_versions(found) == rows_in_the_end)
+    assert out_of_order(events) == []

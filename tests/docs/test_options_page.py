@@ -25,7 +25,8 @@ def measured() -> dict[str, Any]:
 
 def questions() -> dict[str, Any]:
     copier = yaml.safe_load((ROOT / "copier.yml").read_text(encoding="utf-8"))
-    return {name: question for name, question in copier.items() if not name.startswith("_")}
+    asked = {name: question for name, question in copier.items() if not name.startswith("_")}
+    return {name: question for name, question in asked.items() if question.get("when") is not False}
 
 
 def test_the_page_shows_the_figures_that_were_measured(measured: dict[str, Any]) -> None:

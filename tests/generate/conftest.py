@@ -51,6 +51,13 @@ def redis(request: pytest.FixtureRequest) -> Iterator[str]:
         yield f"redis://127.0.0.1:{port}"
 
 
+@pytest.fixture(scope="module")
+def kafka(request: pytest.FixtureRequest) -> Iterator[str]:
+    """The URL of a Kafka of this module's own."""
+    with engine(request, "kafka") as port:
+        yield f"kafka://127.0.0.1:{port}"
+
+
 @contextmanager
 def engine(request: pytest.FixtureRequest, name: str) -> Iterator[int]:
     """Run one of the engines in the docker-compose.yml at the root; gives its port on the loopback."""

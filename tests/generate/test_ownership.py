@@ -25,6 +25,7 @@ ANSWERS: list[dict[str, Any]] = [
         "license": "mit",
         "kubernetes": True,
         "cache": "redis",
+        "events": "kafka",
         "reconciler": "log",
         "jobs": "scheduled",
     },

@@ -151,12 +151,13 @@ def test_its_own_tests_pass_without_anything_else(service: Service, go: str) -> 
 
 @pytest.mark.docker
 @pytest.mark.parametrize("database", ["postgres", "mysql"])
-def test_its_own_tests_pass_with_a_real_database_and_a_real_cache(
-    request: pytest.FixtureRequest, rendered: Render, tmp_path: Path, go: str, redis: str, database: str
+def test_its_own_tests_pass_with_a_real_database_cache_and_broker(
+    request: pytest.FixtureRequest, rendered: Render, tmp_path: Path, go: str, redis: str, kafka: str, database: str
 ) -> None:
-    cached = checkout(rendered(**{**WIDEST, "database": database}), tmp_path)
-    require_formatted(cached, go)
-    run_tests(cached, go, TEST_DATABASE_URL=str(request.getfixturevalue(database)), TEST_REDIS_URL=redis)
+    widest = checkout(rendered(**{**WIDEST, "database": database}), tmp_path)
+    require_formatted(widest, go)
+    url = str(request.getfixturevalue(database))
+    run_tests(widest, go, TEST_DATABASE_URL=url, TEST_REDIS_URL=redis, TEST_KAFKA_URL=kafka)
 
 
 # --- Its builds -----------------------------------------------------------------------------------

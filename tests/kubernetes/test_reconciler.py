@@ -15,14 +15,23 @@ pytestmark = [pytest.mark.kubernetes, pytest.mark.docker, pytest.mark.slow]
 
 OVERLAY = "deploy/kubernetes/overlays/staging/kustomization.yaml"
 CHANGE = "UPDATE orders SET status = 'cancelled', version = version + 1 WHERE id = '{}'"
-IMAGES = {"postgres": "postgres:17", "mysql": "mysql:8.4", "redis": "redis:8"}
+IMAGES = {"postgres": "postgres:17", "mysql": "mysql:8.4", "redis": "redis:8", "kafka": "apache/kafka:4.0.0"}
+FOLLOWED = {"log": {"reconciler": "log"}, "events": {"reconciler": "events", "events": "kafka"}}
 CLIENTS = {
     "postgres": 'psql --quiet --username="$POSTGRES_USER" --command="$0"',
     "mysql": 'mysql --user=root --password="$(cat "$MYSQL_ROOT_PASSWORD_FILE")" --execute="$0" "$MYSQL_DATABASE"',
 }
 
 
-@pytest.fixture(scope="module", params=["postgres", pytest.param("mysql", marks=pytest.mark.full)])
+@pytest.fixture(
+    scope="module",
+    params=[
+        ("postgres", "events"),
+        pytest.param(("postgres", "log"), marks=pytest.mark.full),
+        pytest.param(("mysql", "log"), marks=pytest.mark.full),
+    ],
+    ids="-".join,
+)
 def service(
     request: pytest.FixtureRequest,
     make_in_cluster: Callable[..., ServiceInCluster],
@@ -30,15 +39,19 @@ def service(
     registry: Registry,
     base_images: dict[str, str],
 ) -> ServiceInCluster:
-    """A service with the database and the cache of its namespace."""
-    made = make_in_cluster(database=request.param, cache="redis", reconciler="log")
-    volumes()
-    for name in (request.param, "redis"):
+    """A service with the database, the cache and the broker of its namespace."""
+    database, followed = request.param
+    made = make_in_cluster(database=database, cache="redis", **FOLLOWED[followed])
+    names = [database, "redis", *(["kafka"] if followed == "events" else [])]
+    for name in names:
+        if name != "redis":  # which keeps nothing on a disk
+            volumes()
         image = f"{registry.address}/{IMAGES[name]}"
         own = base_images.get(f"{name.upper()}_IMAGE", IMAGES[name])
         for words in (("tag", own, image), ("push", "--quiet", image)):
             assert docker("image", *words).returncode == 0
-        made.edit(OVERLAY, "images:\n", f"images:\n  - name: {name}\n    newName: {registry.address}/{name}\n")
+        official = IMAGES[name].partition(":")[0]
+        made.edit(OVERLAY, "images:\n", f"images:\n  - name: {official}\n    newName: {registry.address}/{official}\n")
     made.deploy()
     return made
 
@@ -56,6 +69,7 @@ def test_it_is_rolled_with_the_service_and_repairs_what_somebody_else_changes(
     service.kubectl("exec", f"{service.folder.name}-database-0", "--", "bash", "-c", client, CHANGE.format(order["id"]))
 
     until(lambda: service.get(path).body["status"] == "cancelled", "the change is not seen")
-    (shown,) = service.status()["processes"]
-    assert (shown["process"], shown["healthy"]) == ("reconciler", 1)
-    assert shown["release"] == service.status()["release"]["id"]
+    shown = service.status()["processes"]
+    assert {each["process"] for each in shown} in ({"reconciler"}, {"publisher", "reconciler"})
+    assert [each["healthy"] for each in shown] == [1] * len(shown)
+    assert {each["release"] for each in shown} == {service.status()["release"]["id"]}
