@@ -53,7 +53,7 @@ def lock(root: Path, *, upgrade: bool = False) -> Report:
     with tempfile.TemporaryDirectory(prefix="lock-") as scratch:
         for choice in choices(root):
             service = Path(scratch, "-".join(choice))
-            if not _rendered(service, choice):
+            if _told(choice) in variants or not _rendered(service, choice):
                 continue
             _go(service, "mod", "tidy")
             if upgrade:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from maintain.lock import FILES, QUESTIONS, choices, lock, merge
+from maintain.lock import CONDITIONS, FILES, choices, lock, merge
 from maintain.rendering import example_answers, render
 from service_tasks.engine.build.toolchain import find_go
 
@@ -18,7 +18,7 @@ from ..support.service import ROOT
 CONDITION = re.compile(r"\{%-? (?:if|elif) (.*?) -?%\}")
 NAME = re.compile(r"\b([a-z_]+)\b(?!')")
 WORDS = {"and", "or", "not", "in", "is", "none", "default", "false"}
-OF_OUR_OWN = {"kubernetes"}
+OF_OUR_OWN = {"kubernetes", "reconciler"}
 """Questions that change Go files and import nothing but the service's own packages."""
 OF_OTHERS = re.compile(r'^\s*(?:import )?(?:\w+ )?"([a-z0-9-]+\.[^"]+)"$', re.MULTILINE)
 
@@ -65,7 +65,7 @@ def test_versions_that_differ_between_choices_stay_apart() -> None:
     assert text == "{% if database == 'a' %}\nm v1\n{% endif %}\n{% if database != 'a' %}\nm v2\n{% endif %}\n"
 
 
-@pytest.mark.slow
+@pytest.mark.full
 @pytest.mark.skipif(not find_go(), reason="there is no Go here")
 def test_what_is_locked_is_what_go_computes_for_every_choice(tmp_path: Path) -> None:
     (tmp_path / "template").mkdir()
@@ -84,8 +84,8 @@ def test_no_other_questions_change_what_go_imports() -> None:
     written = [as_written(path, ROOT / "template") for path in sources if path.is_relative_to(ROOT / "template")]
     named = [entry for block in read_blocks(ROOT) for entry in block.conditions()]
     conditions += [condition for condition, name in named if any(within(path, [name]) for path in written)]
-    assert {word for text in conditions for word in NAME.findall(text)} - WORDS == set(QUESTIONS) | OF_OUR_OWN
-    assert len(choices(ROOT)) == 32
+    assert {word for text in conditions for word in NAME.findall(text)} - WORDS == set(CONDITIONS) | OF_OUR_OWN
+    assert len(choices(ROOT)) == 96
 
 
 @pytest.mark.slow

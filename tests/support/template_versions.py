@@ -201,7 +201,8 @@ CHANGES: tuple[tuple[str, Undo], ...] = (
     ("v1.2.0", write(f"template/{DROPPED}", DISCARD)),
     # An option: before, no service had manifests for Kubernetes.
     ("v1.3.0", never_asked("kubernetes", False)),
-    # Others: before, no service had a cache, and nobody to repair it.
+    # Others: before, no service had a cache, and nobody to repair it or to follow changes.
+    ("v1.3.0", never_asked("changes", "none")),
     ("v1.3.0", never_asked("reconciler", "none")),
     ("v1.3.0", never_asked("cache", "none")),
     # And more: before, no service had events or jobs.
