@@ -125,14 +125,14 @@ WRONG = {
     "two questions": (
         edit("copier.yml", CI_BLOCK, CI_BLOCK.replace("ci !=", "database == 'none' and ci !=")),
         (
-            "the blocks are about license, database, cache, events, reconciler, jobs, kubernetes, ci and database: "
+            "the blocks are about license, database, cache, events, reconciler, changes, jobs, kubernetes, ci and database: "
             "not one for a question, or not in their order"
         ),
     ),
     "two blocks": (
         edit("copier.yml", CI_BLOCK, CI_BLOCK.replace("ci", "license")),
         (
-            "the blocks are about license, database, cache, events, reconciler, jobs, kubernetes, license: "
+            "the blocks are about license, database, cache, events, reconciler, changes, jobs, kubernetes, license: "
             "not one for a question, or not in their order"
         ),
     ),

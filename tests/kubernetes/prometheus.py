@@ -20,7 +20,7 @@ from ..support.waiting import until
 PROGRAMS = Path("/var/tmp/copier-gin-prometheus/usr/bin")
 """Where .ci/prometheus unpacks them."""
 TOLD_BY: dict[str, dict[str, str]] = {
-    "ReconcilerBehind": {},
+    "ChangesBehind": {"job": "orders-reconciler"},
     "PodsMissing": {"deployment": "orders"},
     "PodRestarts": {"pod": "orders-abc"},
     "NothingScraped": {},

@@ -82,10 +82,10 @@ def test_slow_answers_wake_somebody(promtool: Promtool) -> None:
     promtool.expect("LatencyBudgetBurn", 60, even(60, fast=995, all=1000))
 
 
-def test_a_reconciler_that_is_minutes_behind_makes_a_ticket(promtool: Promtool) -> None:
+def test_changes_that_wait_for_minutes_make_a_ticket(promtool: Promtool) -> None:
     lag = 'changes_lag_seconds{job="orders-reconciler", namespace="shop"}'
-    promtool.expect("ReconcilerBehind", 20, {lag: "0+60x20"}, "ticket")
-    promtool.expect("ReconcilerBehind", 20, {lag: "0 600 600 0+0x17"})
+    promtool.expect("ChangesBehind", 20, {lag: "0+60x20"}, "ticket")
+    promtool.expect("ChangesBehind", 20, {lag: "0 600 600 0+0x17"})
 
 
 def test_pods_may_be_missing_while_they_are_rolled_and_not_for_ten_minutes(promtool: Promtool) -> None:
