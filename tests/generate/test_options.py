@@ -125,8 +125,8 @@ WRONG = {
     "two questions": (
         edit("copier.yml", CI_BLOCK, CI_BLOCK.replace("ci !=", "database == 'none' and ci !=")),
         (
-            "the blocks are about license, database, cache, events, reconciler, changes, jobs, kubernetes, ci and database: "
-            "not one for a question, or not in their order"
+            "the blocks are about license, database, cache, events, reconciler, changes, jobs, kubernetes, ci and "
+            "database: not one for a question, or not in their order"
         ),
     ),
     "two blocks": (
