@@ -109,6 +109,20 @@ def commits_that_wait(service: Service) -> Iterator[None]:
             sql(service, statement)
 
 
+def test_a_broker_that_does_not_know_the_user_makes_a_deploy_fail_and_says_so(service: Service) -> None:
+    values = service.folder / ".env.staging.local"
+    before = values.read_text()
+    values.write_text(f"{before}KAFKA_URL=kafka://somebody@broker:9092\nKAFKA_PASSWORD=wrong-password\n")
+
+    done = service.invoke("deploy", "--env=staging")
+
+    values.write_text(before)
+    assert done.returncode == 5, done.stderr
+    assert "the broker refuses" in done.stderr
+    assert "wrong-password" not in done.stdout + done.stderr
+    assert process(service, "publisher")["healthy"] == 1
+
+
 def test_the_cache_is_repaired_by_what_is_published(service: Service) -> None:
     ids = place(service, "C-1", 20)
 
