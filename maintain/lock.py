@@ -19,9 +19,9 @@ import yaml
 from .rendering import example_answers, render
 
 FILES = ("go.mod", "go.sum")
-QUESTIONS = ("database", "cache", "events", "reconciler", "jobs")
+QUESTIONS = ("database", "cache", "events", "reconciler", "guard", "jobs")
 """Those whose answers change what Go imports."""
-CONDITIONS = ("database", "cache", "events", "changes", "jobs")
+CONDITIONS = ("database", "cache", "events", "changes", "guard", "jobs")
 """What conditions are about: in the place of the reconciler is what follows from its answer and that to events."""
 
 Choice = tuple[str, ...]
@@ -122,12 +122,22 @@ def _under_conditions(lines: list[str], owners: list[Choice], variants: list[Cho
     """Some lines as the owners alone get them; no condition is about two questions."""
     conditions = _conditions(owners, variants)
     if conditions is None:  # those with each answer to one question get the lines by a condition of their own
-        place = max(place for place in range(len(owners[0])) if len({owner[place] for owner in owners}) > 1)
-        answers = dict.fromkeys(owner[place] for owner in owners)
-        parts = [[owner for owner in owners if owner[place] == answer] for answer in answers]
+        places = [place for place in range(len(owners[0])) if len({owner[place] for owner in owners}) > 1]
+        parts = min((_by_answer(owners, place) for place in reversed(places)), key=lambda each: _undone(each, variants))
         return "".join(_under_conditions(lines, part, variants) for part in parts)
     opened = "".join(f"{{% if {condition} %}}\n" for condition in conditions)
     return opened + "".join(lines) + "{% endif %}\n" * len(conditions)
+
+
+def _by_answer(owners: list[Choice], place: int) -> list[list[Choice]]:
+    """The owners in parts, one for each of their answers to a question."""
+    answers = dict.fromkeys(owner[place] for owner in owners)
+    return [[owner for owner in owners if owner[place] == answer] for answer in answers]
+
+
+def _undone(parts: list[list[Choice]], variants: list[Choice]) -> tuple[int, int]:
+    """How many parts would have to be divided further, and how many there are: the fewer, the better."""
+    return sum(_conditions(part, variants) is None for part in parts), len(parts)
 
 
 def _conditions(owners: list[Choice], variants: list[Choice]) -> list[str] | None:

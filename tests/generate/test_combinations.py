@@ -33,6 +33,7 @@ def test_what_a_question_refuses_is_no_combination() -> None:
         "cache": "redis",
         "events": "none",
         "reconciler": "none",
+        "guard": "none",
         "jobs": "none",
         "kubernetes": True,
     } not in every()
@@ -41,10 +42,11 @@ def test_what_a_question_refuses_is_no_combination() -> None:
         "cache": "none",
         "events": "none",
         "reconciler": "log",
+        "guard": "none",
         "jobs": "none",
         "kubernetes": True,
     } not in every()
-    assert len([each for each in every() if each["cache"] == "redis" and each["reconciler"] == "log"]) == 16
+    assert len([each for each in every() if each["cache"] == "redis" and each["reconciler"] == "log"]) == 32
 
 
 def test_a_combination_has_a_name_of_its_own() -> None:

@@ -35,6 +35,7 @@ WIDEST: Answers = {
     "cache": "redis",
     "events": "kafka",
     "reconciler": "events",
+    "guard": "rules",
     "jobs": "scheduled",
 }
 """The options with most Go code."""

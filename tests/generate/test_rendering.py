@@ -31,6 +31,7 @@ ON_KUBERNETES = {("postgres", "scratch"), ("mysql", "alpine"), ("sqlite", "distr
 CACHED = {("postgres", "scratch"), ("postgres", "alpine"), ("mysql", "distroless")}
 WITH_RECONCILER = {("postgres", "alpine"): "log", ("mysql", "distroless"): "events"}
 WITH_EVENTS = {("postgres", "scratch"), ("mysql", "distroless"), ("mysql", "scratch")}
+WITH_GUARD = {("postgres", "scratch"), ("mysql", "distroless"), ("sqlite", "alpine"), ("none", "scratch")}
 WITH_JOBS = {("postgres", "alpine"), ("postgres", "distroless"), ("mysql", "distroless"), ("mysql", "scratch")}
 
 # Two Latin squares, and a row for the fourth answer of `ci`: every pair of choices of two questions is in them.
@@ -44,6 +45,7 @@ MATRIX = [
         "cache": "redis" if (database, runtime) in CACHED else "none",
         "events": "kafka" if (database, runtime) in WITH_EVENTS else "none",
         "reconciler": WITH_RECONCILER.get((database, runtime), "none"),
+        "guard": "rules" if (database, runtime) in WITH_GUARD else "none",
         "jobs": "scheduled" if (database, runtime) in WITH_JOBS else "none",
     }
     for row, database in enumerate(DATABASES)
@@ -58,6 +60,7 @@ MATRIX = [
         "cache": "redis" if database == "mysql" else "none",
         "events": "kafka" if database == "postgres" else "none",
         "reconciler": "log" if database == "mysql" else "none",
+        "guard": "rules" if database == "sqlite" else "none",
         "jobs": "scheduled" if database == "postgres" else "none",
     }
     for row, database in enumerate(DATABASES)
@@ -75,10 +78,11 @@ TRACES = {
     ("ci", "github"): r"\.github/|GitHub Actions|github-actions|GH_TOKEN",
     ("ci", "gitlab"): r"(?i)gitlab",
     ("ci", "forgejo"): r"(?i)forgejo",
-    ("cache", "redis"): r"(?i)\bredis\b|platform/cache|outbox|gobreaker",
+    ("cache", "redis"): r"(?i)\bredis\b|platform/cache|outbox",
     ("events", "kafka"): r"(?i)kafka|franz-go|publisher\b(?!\.)|cloudevents",
     ("reconciler", "log"): r"reconciler/log\.go|databaseLog",
     ("reconciler", "events"): r"reconciler/topic\.go|changes/topic|OpenTopic",
+    ("guard", "rules"): r"(?i)platform/guard|fsnotify|rules\.json|RULES_FILE|golang\.org/x/time",
     ("jobs", "scheduled"): r"platform/schedule|schedule_runs|robfig|schedule_db_version|jobs: scheduled",
     ("kubernetes", True): r"(?i)kubernetes|kubectl|kustomiz",
 }

@@ -85,7 +85,7 @@ def test_no_other_questions_change_what_go_imports() -> None:
     named = [entry for block in read_blocks(ROOT) for entry in block.conditions()]
     conditions += [condition for condition, name in named if any(within(path, [name]) for path in written)]
     assert {word for text in conditions for word in NAME.findall(text)} - WORDS == set(CONDITIONS) | OF_OUR_OWN
-    assert len(choices(ROOT)) == 96
+    assert len(choices(ROOT)) == 192
 
 
 @pytest.mark.slow

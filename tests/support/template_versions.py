@@ -207,6 +207,7 @@ CHANGES: tuple[tuple[str, Undo], ...] = (
     ("v1.3.0", never_asked("cache", "none")),
     # And more: before, no service had events or jobs.
     ("v1.3.0", never_asked("events", "none")),
+    ("v1.3.0", never_asked("guard", "none")),
     ("v1.3.0", never_asked("jobs", "none")),
     # A question that sets the defaults of others.
     ("v1.3.0", without_kinds),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +35,7 @@ OPTIONS = [
     ("cache", "redis", "none"),
     ("events", "kafka", "none"),
     ("reconciler", "log", "none"),
+    ("guard", "rules", "none"),
     ("jobs", "scheduled", "none"),
 ]
 """Options that are off at first, with the answers that switch them on and off."""
@@ -101,6 +103,19 @@ def test_the_task_brings_what_an_option_adds(garage: Garage, version: str, optio
     assert (report.code, report.conflicts) == (0, {})
     assert [path for path in differences(orders.everything(), fresh) if OWNERSHIP.owner(path) == MANAGED] == []
     assert orders.everything().keys() == fresh.keys()
+
+
+@pytest.mark.usefixtures("unproved")
+@pytest.mark.parametrize("update", [lambda orders: copier_update(orders), lambda orders: orders.update()])
+def test_what_new_services_have_by_default_comes_to_no_other_one(
+    garage: Garage, update: Callable[[Subject], object]
+) -> None:
+    orders = garage.service("v1.3.0", kind="standard")
+
+    update(orders)
+
+    assert "guard: none" in orders.text(".copier-answers.yml")
+    assert not orders.path("configs").exists()
 
 
 @pytest.mark.usefixtures("unproved")

@@ -89,6 +89,7 @@ def test_a_value_that_became_a_question_is_a_new_one(garage: Garage) -> None:
         "cache",
         "events",
         "reconciler",
+        "guard",
         "jobs",
         "runtime",
         "kubernetes",
@@ -135,7 +136,7 @@ def test_the_task_prints_one_document(garage: Garage) -> None:
         "answers_edited": False,
         "differs": {"managed": [], "seeded": []},
         "questions": {
-            "new": ["kind", "cache", "events", "reconciler", "jobs", "runtime", "kubernetes"],
+            "new": ["kind", "cache", "events", "reconciler", "guard", "jobs", "runtime", "kubernetes"],
             "gone": [],
             "changed": ["database", "ci"],
         },

@@ -24,7 +24,7 @@ from ..support.service import git
 from ..support.template_versions import Template, commit
 
 ENVIRONMENTS = ("dev", "staging", "prod")
-ANSWERS = {"project_name": "orders", "database": "none", "license": "mit"}
+ANSWERS = {"project_name": "orders", "database": "none", "license": "mit", "guard": "none"}
 """Without a database a service builds quickest."""
 
 MARKER = re.compile(rb"^(?:<<<<<<<|>>>>>>>) ", re.MULTILINE)

@@ -131,10 +131,22 @@ class Template:
         from copier.errors import CopierError
         from jinja2 import TemplateError
 
+        # What a service that exists was never asked may have another default than in a new one: by this file copier.yml
+        # tells the two apart.
+        folder.mkdir(exist_ok=True)
+        (folder / ANSWERS).write_text("{}\n", encoding="utf-8")
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")
-                run_copy(str(self.clone.folder), folder, dict(answers), vcs_ref=commit, defaults=True, quiet=True)
+                run_copy(
+                    str(self.clone.folder),
+                    folder,
+                    dict(answers),
+                    vcs_ref=commit,
+                    defaults=True,
+                    quiet=True,
+                    overwrite=True,
+                )
         except ValueError as error:
             raise _answer_fault(self.name(commit), str(error)) from error
         except (CopierError, TemplateError, OSError) as error:

@@ -1,0 +1,9 @@
+// Package configs holds what the service is configured with from its build on.
+package configs
+
+import _ "embed"
+
+// Rules are those that the guard has until RULES_FILE has others.
+//
+//go:embed rules.json
+var Rules []byte
