@@ -129,7 +129,7 @@ class Service:
 def make_service(base: Path, images: Mapping[str, str], **answers: str) -> Service:
     """Render the example's answers, with routes to measure by, as a git repository."""
     name = f"bench-{secrets.token_hex(3)}"
-    folder = render(base / name, {**example_answers(), "project_name": name, **answers})
+    folder = render(base / name, {**example_answers(), "guard": "none", "project_name": name, **answers})
     service = Service(folder, base / "state", free_port())
     add_routes(folder)
     write_local_values(folder, {**images, "EDGE_PORT": str(service.port)}, (ENV,))
