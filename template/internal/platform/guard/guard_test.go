@@ -2,7 +2,6 @@ package guard
 
 import (
 	"context"
-	"errors"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
@@ -15,8 +14,6 @@ import (
 
 	"github.com/gin-gonic/gin"
 )
-
-var errDown = errors.New("it is down")
 
 // service is a router with two routes behind a guard.
 type service struct {
@@ -67,15 +64,6 @@ func (s *service) passed(n int) int {
 	return passed
 }
 
-// question asks the database.
-func (s *service) question(took time.Duration, err error) error {
-	return s.guard.Do(s.t.Context(), "database", func(err error) bool { return errors.Is(err, errDown) },
-		func(context.Context) error {
-			time.Sleep(took)
-			return err
-		})
-}
-
 const hundredPerSecond = `{"flow": [{"resource": "POST /things", "threshold": 100, "burst": 10}]}`
 
 func TestARouteIsAskedForAsOftenAsItsRuleSays(t *testing.T) {
@@ -107,6 +95,22 @@ func TestWhoAsksTooOftenIsToldWhenToComeBack(t *testing.T) {
 		}
 		if got := answer.Header().Get("Retry-After"); got != "10" {
 			t.Errorf("Retry-After is %q, want 10", got)
+		}
+	})
+}
+
+func TestThoseThatAreRefusedTakeNothingFromThoseThatAreNot(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newService(t, hundredPerSecond)
+		s.passed(1_000)
+		passed := 0
+		for range 100 {
+			time.Sleep(20 * time.Millisecond)
+			passed += s.passed(50)
+		}
+
+		if passed != 200 {
+			t.Errorf("%d in two seconds, want 200", passed)
 		}
 	})
 }
@@ -168,53 +172,6 @@ func TestFewerAreLetInWhileAnswersTakeTooLongAndMoreAgainAfterwards(t *testing.T
 
 		if got := bound(); got != 100 {
 			t.Errorf("%d are let in, want 100 again", got)
-		}
-	})
-}
-
-func TestADependencyThatFailsIsLeftAloneAndThenTried(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		s := newService(t, `{"circuitBreaker": [{"resource": "database", "strategy": "errorRatio", "threshold": 0.5,
-			"minRequestAmount": 10, "statIntervalMs": 10000, "retryTimeoutMs": 2000}]}`)
-		for range 9 {
-			_ = s.question(0, errDown)
-		}
-		if err := s.question(0, errors.New("no such row")); errors.Is(err, errDown) {
-			t.Error("it is left alone before it was asked ten times")
-		}
-		if err := s.question(0, nil); err != nil {
-			t.Errorf("what is no failure of the database opens its breaker: %v", err)
-		}
-		_ = s.question(0, errDown)
-
-		var rejected *Rejection
-		if err := s.question(0, nil); !errors.As(err, &rejected) || rejected.RetryAfter != 2*time.Second {
-			t.Fatalf("got %v, want a rejection", err)
-		}
-		time.Sleep(2001 * time.Millisecond)
-		if err := s.question(0, nil); err != nil {
-			t.Errorf("it is not tried again: %v", err)
-		}
-		if err := s.question(0, nil); err != nil {
-			t.Errorf("it is well, and left alone: %v", err)
-		}
-	})
-}
-
-func TestADependencyThatIsSlowIsLeftAlone(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		s := newService(t, `{"circuitBreaker": [
-			{"resource": "database", "strategy": "errorRatio", "threshold": 0.5},
-			{"resource": "database", "strategy": "slowRequestRatio", "threshold": 0.5, "minRequestAmount": 4, "maxAllowedRtMs": 100}]}`)
-		for range 4 {
-			if err := s.question(150*time.Millisecond, nil); err != nil {
-				t.Fatal(err)
-			}
-		}
-
-		var rejected *Rejection
-		if err := s.question(0, nil); !errors.As(err, &rejected) {
-			t.Errorf("got %v, want a rejection", err)
 		}
 	})
 }

@@ -94,12 +94,11 @@ func newFlow(rule FlowRule) *flow {
 
 // wait lets a request through, or returns after how long the next one would be.
 func (f *flow) wait() time.Duration {
-	reservation := f.limiter.Reserve()
-	wait := reservation.Delay()
-	if wait > 0 {
-		reservation.Cancel()
+	if f.limiter.Allow() {
+		return 0
 	}
-	return wait
+	missing := max(0, 1-f.limiter.Tokens())
+	return max(time.Millisecond, time.Duration(missing/float64(f.limiter.Limit())*float64(time.Second)))
 }
 
 // isolation lets a number of requests in at the same time: fewer while their answers take too long.
