@@ -28,6 +28,7 @@ LONGEST = (
     "kubernetes/test_faults.py",
     "deploy/test_processes.py",
     "update/test_update_matrix.py",
+    "deploy/test_kafka_events.py",
     "deploy/test_reconciler.py",
     "kubernetes/test_processes.py",
     "deploy/test_nothing_lost.py",
