@@ -136,6 +136,36 @@ def test_mysql_starts_read_only_with_password_files_and_lets_root_in_from_its_ow
     assert docker("inspect", "--format", "{{.State.ExitCode}}", name).stdout.strip() == "0"
 
 
+def test_kafka_is_configured_by_variables_and_starts_again_on_its_data(images: dict[str, str], name: str) -> None:
+    settings = {
+        "NODE_ID": "1",
+        "PROCESS_ROLES": "broker,controller",
+        "CONTROLLER_QUORUM_VOTERS": "1@127.0.0.1:9093",
+        "LISTENERS": "PLAINTEXT://:9092,CONTROLLER://127.0.0.1:9093",
+        "ADVERTISED_LISTENERS": "PLAINTEXT://localhost:9092",
+        "LISTENER_SECURITY_PROTOCOL_MAP": "PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT",
+        "CONTROLLER_LISTENER_NAMES": "CONTROLLER",
+        "LOG_DIRS": "/var/lib/kafka/data",
+        "HEAP_OPTS": "-Xms128m -Xmx256m",
+    }
+    words = [f"--env=KAFKA_{each}={value}" for each, value in settings.items()]
+    hardening = ["--cap-drop=ALL", "--security-opt=no-new-privileges"]
+    started = docker("run", "--detach", "--name", name, *hardening, *words, images["KAFKA_IMAGE"])
+    assert started.returncode == 0, started.stderr
+
+    def listens() -> bool:
+        return not docker("exec", name, "bash", "-c", "exec 3<>/dev/tcp/127.0.0.1/9092").returncode
+
+    for again in (False, True):
+        if again:
+            docker("restart", name)
+        until(listens, lambda: docker("logs", name).stderr)
+    assert docker("exec", name, "stat", "--format=%U", "/proc/1").stdout.strip() == "appuser"
+    written = docker("exec", name, "cat", "/opt/kafka/config/server.properties").stdout.splitlines()
+    assert "listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT" in written
+    assert not [line for line in written if "heap" in line]
+
+
 def test_haproxy_validates_a_configuration_as_its_own_user(images: dict[str, str], tmp_path: Path) -> None:
     tmp_path.chmod(0o755)
     configuration = tmp_path / "haproxy.cfg"
