@@ -41,7 +41,9 @@ func follow(t *testing.T) *followed {
 }
 
 // inForce returns the threshold of the rules in force.
-func (f *followed) inForce() int { return f.guard.current.Load().rules.Isolation[0].Threshold }
+func (f *followed) inForce() int {
+	return f.guard.current.Load().isolation["POST /things"].rule.Threshold
+}
 
 func (f *followed) until(threshold int) {
 	f.t.Helper()

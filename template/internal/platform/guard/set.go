@@ -12,7 +12,6 @@ import (
 
 // set is a set of rules with what they have counted.
 type set struct {
-	rules     Rules
 	flow      map[string]*flow
 	isolation map[string]*isolation
 	breakers  map[string][]*breaker
@@ -21,7 +20,7 @@ type set struct {
 // next returns the set of rules that follows on before. What has not changed goes on.
 func next(rules Rules, before *set) *set {
 	after := &set{
-		rules: rules, flow: map[string]*flow{}, isolation: map[string]*isolation{}, breakers: map[string][]*breaker{},
+		flow: map[string]*flow{}, isolation: map[string]*isolation{}, breakers: map[string][]*breaker{},
 	}
 	for _, rule := range rules.Flow {
 		f := before.flow[rule.Resource]
