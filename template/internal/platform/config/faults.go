@@ -33,6 +33,11 @@ func (f Faults) Error() string {
 	return text.String()
 }
 
+// Unusable is the fault of a variable whose value nothing could be opened with. The error must not tell a secret.
+func Unusable(variable string, err error) error {
+	return Faults{{Name: variable, Detail: "cannot be used: " + err.Error()}}
+}
+
 func (f Faults) sort() {
 	slices.SortStableFunc(f, func(a, b Fault) int { return cmp.Compare(a.Name, b.Name) })
 }
