@@ -10,9 +10,10 @@ from typing import Any
 
 import pytest
 
-from ..support.databases import client, container, sql
+from ..support.databases import kill, sql
 from ..support.kafka import Event, read_events
-from ..support.service import Service, docker
+from ..support.orders import cancel_past_the_service, place, stale
+from ..support.service import Service
 from ..support.waiting import until
 
 pytestmark = [pytest.mark.slow, pytest.mark.docker]
@@ -24,24 +25,6 @@ def service(request: pytest.FixtureRequest, make_service: Callable[..., Service]
     made = make_service("docker", database=request.param, cache="redis", events="kafka", reconciler="events")
     made.deploy()
     return made
-
-
-def process(service: Service, name: str) -> dict[str, Any]:
-    """What status says of a process."""
-    return next(each for each in service.status()["processes"] if each["process"] == name)
-
-
-def place(service: Service, sku: str, count: int = 1) -> list[str]:
-    """Place orders, and read each so that the cache has it; gives their ids."""
-    ids = [str(service.post("/v1/orders", {"sku": sku, "quantity": 1}).body["id"]) for _ in range(count)]
-    for each in ids:
-        assert service.get(f"/v1/orders/{each}").body["status"] == "placed"
-    return ids
-
-
-def cancel_past_the_service(service: Service, sku: str) -> None:
-    """Do what somebody does at the database's own client."""
-    sql(service, f"UPDATE orders SET status = 'cancelled', version = version + 1 WHERE sku = '{sku}'")
 
 
 def newest(events: list[Event]) -> dict[str, dict[str, Any] | None]:
@@ -120,7 +103,7 @@ def test_a_broker_that_does_not_know_the_user_makes_a_deploy_fail_and_says_so(se
     assert done.returncode == 5, done.stderr
     assert "the broker refuses" in done.stderr
     assert "wrong-password" not in done.stdout + done.stderr
-    assert process(service, "publisher")["healthy"] == 1
+    assert service.process("publisher")["healthy"] == 1
 
 
 def test_the_cache_is_repaired_by_what_is_published(service: Service) -> None:
@@ -131,18 +114,10 @@ def test_the_cache_is_repaired_by_what_is_published(service: Service) -> None:
     until(lambda: stale(service, ids) == 0, "the changes are not seen")
 
 
-def stale(service: Service, ids: list[str]) -> int:
-    """How many orders are still answered as they were before they were cancelled."""
-    return sum(service.get(f"/v1/orders/{each}").body["status"] != "cancelled" for each in ids)
-
-
 @pytest.mark.parametrize("server", ["database", "broker", "cache", "publisher", "reconciler"])
 def test_what_happens_while_something_is_away_is_published_and_repaired_later(service: Service, server: str) -> None:
     ids = place(service, f"D-{server}", 20)
-    docker("kill", container(service, server))
-    if server == "database":
-        docker("start", f"{service.folder.name}-staging-database-1")
-        until(lambda: client(service, "SELECT 1").returncode == 0, "the database is not back")
+    kill(service, server)
     cancel_past_the_service(service, f"D-{server}")
     done = service.invoke("up", "--env=staging")
 
@@ -150,4 +125,4 @@ def test_what_happens_while_something_is_away_is_published_and_repaired_later(se
     read_events(service, tells(ids, "cancelled"))
     until(lambda: stale(service, ids) == 0, "the changes are not seen")
     for each in ("publisher", "reconciler"):
-        until(lambda each=each: process(service, each)["healthy"] == 1, f"the {each} is not well")  # type: ignore[misc]
+        until(lambda each=each: service.process(each)["healthy"] == 1, f"the {each} is not well")  # type: ignore[misc]

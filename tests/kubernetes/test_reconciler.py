@@ -6,6 +6,8 @@ from collections.abc import Callable
 
 import pytest
 
+from maintain.base_images import OFFICIAL
+
 from ..hosts.remote_hosts import Registry
 from ..support.service import change, docker
 from ..support.waiting import until
@@ -15,7 +17,6 @@ pytestmark = [pytest.mark.kubernetes, pytest.mark.docker, pytest.mark.slow]
 
 OVERLAY = "deploy/kubernetes/overlays/staging/kustomization.yaml"
 CHANGE = "UPDATE orders SET status = 'cancelled', version = version + 1 WHERE id = '{}'"
-IMAGES = {"postgres": "postgres:17", "mysql": "mysql:8.4", "redis": "redis:8", "kafka": "apache/kafka:4.0.0"}
 FOLLOWED = {"log": {"reconciler": "log"}, "events": {"reconciler": "events", "events": "kafka"}}
 CLIENTS = {
     "postgres": 'psql --quiet --username="$POSTGRES_USER" --command="$0"',
@@ -46,11 +47,12 @@ def service(
     for name in names:
         if name != "redis":  # which keeps nothing on a disk
             volumes()
-        image = f"{registry.address}/{IMAGES[name]}"
-        own = base_images.get(f"{name.upper()}_IMAGE", IMAGES[name])
+        setting = f"{name.upper()}_IMAGE"
+        image = f"{registry.address}/{OFFICIAL[setting]}"
+        own = base_images.get(setting, OFFICIAL[setting])
         for words in (("tag", own, image), ("push", "--quiet", image)):
             assert docker("image", *words).returncode == 0
-        official = IMAGES[name].partition(":")[0]
+        official = OFFICIAL[setting].partition(":")[0]
         made.edit(OVERLAY, "images:\n", f"images:\n  - name: {official}\n    newName: {registry.address}/{official}\n")
     made.deploy()
     return made

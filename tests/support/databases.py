@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 
 from .service import Service, docker
+from .waiting import until
 
 
 def container(service: Service, name: str) -> str:
@@ -34,3 +35,11 @@ def client(service: Service, statement: str) -> subprocess.CompletedProcess[str]
             statement,
         ]
     return docker("exec", at, *words)
+
+
+def kill(service: Service, name: str) -> None:
+    """Kill a container of the stack; the database is started again, so that it can be changed past the service."""
+    docker("kill", container(service, name))
+    if name == "database":
+        docker("start", f"{service.folder.name}-staging-database-1")
+        until(lambda: client(service, "SELECT 1").returncode == 0, "the database is not back")

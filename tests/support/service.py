@@ -98,6 +98,10 @@ class Service:
         document: dict[str, Any] = json.loads(done.stdout)
         return document
 
+    def process(self, name: str) -> dict[str, Any]:
+        """What status says of a process beside the service."""
+        return next(each for each in self.status()["processes"] if each["process"] == name)
+
     def get(self, path: str) -> Answer:
         """GET through the front door."""
         return request("GET", f"http://127.0.0.1:{self.port}{path}")
