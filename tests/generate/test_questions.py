@@ -27,12 +27,15 @@ def test_every_question_has_a_type_a_default_and_help_that_is_a_sentence(name: s
 
 
 @pytest.mark.parametrize("name", QUESTIONS)
-def test_an_answer_is_yes_or_no_chosen_from_a_list_or_validated(name: str) -> None:
+def test_an_answer_is_yes_or_no_chosen_from_a_list_or_validated(name: str, tmp_path: Path) -> None:
     question = QUESTIONS[name]
+    copiers = SandboxedEnvironment(extensions=["jinja2_ansible_filters.AnsibleCoreFiltersExtension"])
+    folder = {"_copier_conf": {"dst_path": tmp_path}}
 
     assert question["type"] == "bool" or "choices" in question or "validator" in question
     for kind in QUESTIONS["kind"]["choices"].values() if "choices" in question else ():
-        assert SandboxedEnvironment().from_string(question["default"]).render(kind=kind) in question["choices"].values()
+        default = copiers.from_string(question["default"]).render(kind=kind, **folder)
+        assert default in question["choices"].values()
 
 
 KINDS = {
