@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -15,6 +16,8 @@ from .waiting import wait_until
 
 PAUSE = 0.02
 """Seconds between two looks at a process: there is no engine here that tells."""
+CODE_SECONDS = 5
+"""How long a process may take to end after the first of its threads has."""
 STOP_SECONDS = 35
 """More than DRAIN_LEAD and the 20 seconds that the service gives to requests under way."""
 
@@ -73,8 +76,16 @@ class Processes:
         return process is not None and process.alive
 
     def exit_code(self, name: str) -> int | None:
-        """The exit code of a process that this task itself has started and that has ended."""
-        return self._reap(name)
+        """The exit code of a process that this task itself has started and that has ended.
+
+        The first of its threads may be gone for a moment before the others: only then is there a code.
+        """
+        child = self._children.get(name)
+        if child is None:
+            return None
+        with suppress(subprocess.TimeoutExpired):
+            child.wait(CODE_SECONDS)
+        return child.returncode
 
     def stop(self, name: str) -> None:
         """Ask a process to end and wait for it; after STOP_SECONDS it is killed."""
