@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import inspect
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, TypeVar
@@ -13,10 +14,11 @@ C = TypeVar("C", bound=type)
 
 
 def telling_faults(cls: C) -> C:
-    """Let the public methods of a class raise faults: EngineGoneFault where the engine, or the way to it, has ended,
-    and DeployFault where it refuses something."""
-    for name, member in list(vars(cls).items()):
-        if not name.startswith("_") and callable(member) and not isinstance(member, type):
+    """Let the public methods of a class, inherited ones too, raise faults: EngineGoneFault where the engine, or the way
+    to it, has ended, and DeployFault where it refuses something."""
+    for name in dir(cls):
+        member = inspect.getattr_static(cls, name)
+        if not name.startswith("_") and inspect.isfunction(member):
             setattr(cls, name, _told(member))
     return cls
 

@@ -16,7 +16,6 @@ from ..deploy.target import Target, nothing_serves
 from . import maintenance
 from .compose import PROCESS, SLOT
 from .engine import SERVICE_LABEL
-from .errors import telling_faults
 from .faults import container_fault, service_of
 from .fence import plain_name
 from .slot_processes import SlotProcesses
@@ -27,7 +26,6 @@ if TYPE_CHECKING:
     from docker.models.containers import Container
 
 
-@telling_faults
 class DockerOperations(Target):
     """A part of the docker target."""
 
