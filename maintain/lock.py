@@ -16,12 +16,17 @@ from pathlib import Path
 
 import yaml
 
-from .rendering import example_answers, render
+from service_tasks.engine.template.modules import requirements
+
+from .go_sources import GoSources
+from .rendering import example_answers
 
 FILES = ("go.mod", "go.sum")
-QUESTIONS = ("database", "cache", "events", "reconciler", "guard", "jobs")
+MODULES = "includes/modules.txt"
+"""The names of all modules, which none of a service may have."""
+QUESTIONS = ("database", "cache", "events", "reconciler", "guard", "auth", "jobs")
 """Those whose answers change what Go imports."""
-CONDITIONS = ("database", "cache", "events", "changes", "guard", "jobs")
+CONDITIONS = ("database", "cache", "events", "changes", "guard", "auth", "jobs")
 """What conditions are about: in the place of the reconciler is what follows from its answer and that to events."""
 
 Choice = tuple[str, ...]
@@ -50,24 +55,26 @@ def lock(root: Path, *, upgrade: bool = False) -> Report:
     """
     skipped: dict[str, str] = {}
     variants: dict[Choice, dict[str, list[str]]] = {}
+    sources = GoSources(root)
     with tempfile.TemporaryDirectory(prefix="lock-") as scratch:
         for choice in choices(root):
             service = Path(scratch, "-".join(choice))
-            if _told(choice) in variants or not _rendered(service, choice):
+            own = dict(zip(QUESTIONS, choice, strict=True))
+            answers = sources.answers({**example_answers(), **own, "module_path": _MODULE})
+            if _told(choice) in variants or answers is None:
                 continue
+            sources.write(service, answers)
             _go(service, "mod", "tidy")
             if upgrade:
                 skipped |= _upgrade(service)
             variants[_told(choice)] = {name: _lines(service / name) for name in FILES}
 
-    changed = []
-    for name in FILES:
-        target = root / "template" / f"{name}.jinja"
-        content = _parametrised(merge({key: files[name] for key, files in variants.items()}), name)
-        if not target.exists() or target.read_text() != content:
-            target.write_text(content)
-            changed.append(str(target.relative_to(root)))
-    return Report(tuple(changed), skipped)
+    written = {
+        f"template/{name}.jinja": _parametrised(merge({key: files[name] for key, files in variants.items()}), name)
+        for name in FILES
+    }
+    written[MODULES] = "".join(f"{name}\n" for name in sorted(requirements(written["template/go.mod.jinja"])))
+    return Report(tuple(name for name, content in written.items() if _renewed(root / name, content)), skipped)
 
 
 def choices(root: Path) -> list[Choice]:
@@ -76,12 +83,11 @@ def choices(root: Path) -> list[Choice]:
     return list(product(*(questions[question]["choices"].values() for question in QUESTIONS)))
 
 
-def _rendered(service: Path, choice: Choice) -> bool:
-    """Render a service of a choice; False where the template refuses this combination of answers."""
-    try:
-        render(service, {**example_answers(), **dict(zip(QUESTIONS, choice, strict=True)), "module_path": _MODULE})
-    except ValueError:
+def _renewed(path: Path, content: str) -> bool:
+    """Whether a file was not yet what it is now."""
+    if path.exists() and path.read_text() == content:
         return False
+    path.write_text(content)
     return True
 
 

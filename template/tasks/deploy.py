@@ -11,7 +11,7 @@ from invoke.context import Context
 
 from .cli import ENV, JSON, Session, service_task, session
 from .engine.build.source import BuildInfo, migrations_unknown_to, read_build_info
-from .engine.config.configuration import GENERATED, Configuration
+from .engine.config.configuration import DEV_KEY, GENERATED, Configuration
 from .engine.config.settings import parse_seconds
 from .engine.core.console import print_json, table
 from .engine.core.errors import UsageFault
@@ -74,7 +74,7 @@ def deploy(
         _tell_plans(_deploy_plans(s, configuration, info, edge), json)
         return
     targets = make_targets(s.runner, s.settings, configuration)
-    configuration = with_password(s, targets, configuration, set_ or ())
+    configuration = with_secrets(s, targets, configuration, set_ or ())
     _let_hear(s, targets[0], events)
     if source := s.settings.takes_from(s.environment):
         info = targets[0].take(info, source)
@@ -148,15 +148,21 @@ def checked_configuration(s: Session, sets: Sequence[str] = ()) -> Configuration
     return s.environments.configuration(s.environment, sets)
 
 
-def with_password(
+def with_secrets(
     s: Session, targets: Sequence[Target], configuration: Configuration, sets: Sequence[str] = ()
 ) -> Configuration:
-    """The configuration, with a password for a database that is about to be made where nobody has chosen one."""
+    """The configuration, with secrets where nobody has chosen one: of a database yet to be made, and for tokens."""
+    wanted: dict[str, str] = {}
     unset = GENERATED in configuration.schema.variables and not configuration[GENERATED]
-    if s.runner.dry or not unset or not targets[0].needs_password():
+    if unset and targets[0].needs_password():
+        wanted[GENERATED] = "the password of this environment's own database"
+    if configuration.lacks_dev_key():
+        wanted[DEV_KEY] = "the key that signs tokens, until there is an issuer"
+    if s.runner.dry or not wanted:
         return configuration
-    path = s.environments.generate_password(s.environment.name)
-    s.console.note(f"made a password for the database of {s.environment.name}: {GENERATED} in {path.name}")
+    for name, purpose in wanted.items():
+        path = s.environments.generate_secret(s.environment.name, name, purpose)
+        s.console.note(f"made {purpose}: {name} in {path.name}")
     configuration = s.environments.configuration(s.environment, sets)
     for target in targets:
         target.configure(configuration)

@@ -7,7 +7,7 @@ import sys
 from invoke.context import Context
 
 from .cli import ENV, HOST, Session, leave, remainder, service_task, session
-from .deploy import checked_configuration, deploy, start_again, start_what_stands_still, tell, with_password
+from .deploy import checked_configuration, deploy, start_again, start_what_stands_still, tell, with_secrets
 from .engine.build import watch
 from .engine.core.errors import DeployFault, UsageFault
 from .engine.deploy.target import Target
@@ -21,7 +21,7 @@ def up(c: Context, env: str = "dev") -> None:
     s = session(c, env)
     configuration = checked_configuration(s)
     targets = make_targets(s.runner, s.settings, configuration)
-    with_password(s, targets, configuration)
+    with_secrets(s, targets, configuration)
     if all(target.live_slot() for target in targets):
         start_what_stands_still(s, targets)
         for target in targets:
@@ -95,7 +95,7 @@ def dev(c: Context, env: str = "dev") -> None:
     s = session(c, env)
     configuration = checked_configuration(s)
     target = make_target(s.runner, s.settings, configuration) if s.settings.backing else None
-    configuration = with_password(s, [target], configuration) if target else configuration
+    configuration = with_secrets(s, [target], configuration) if target else configuration
     values = configuration.values()
     if "DRAIN_LEAD" not in configuration.given:
         values["DRAIN_LEAD"] = "0s"

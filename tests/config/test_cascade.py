@@ -125,7 +125,7 @@ def test_a_generated_password_goes_into_the_local_file_that_nobody_else_can_read
     folder.write(".env.staging.local", "WORKERS=3")
     environments = Environments(folder.root, ["dev", "staging"])
 
-    path = environments.generate_password("staging")
+    path = environments.generate_secret("staging", "DATABASE_PASSWORD", "the password of a database")
 
     assert path.name == ".env.staging.local"
     assert path.stat().st_mode & 0o777 == 0o600

@@ -34,6 +34,7 @@ def test_what_a_question_refuses_is_no_combination() -> None:
         "events": "none",
         "reconciler": "none",
         "guard": "none",
+        "auth": "none",
         "jobs": "none",
         "kubernetes": True,
     } not in every()
@@ -43,10 +44,11 @@ def test_what_a_question_refuses_is_no_combination() -> None:
         "events": "none",
         "reconciler": "log",
         "guard": "none",
+        "auth": "none",
         "jobs": "none",
         "kubernetes": True,
     } not in every()
-    assert len([each for each in every() if each["cache"] == "redis" and each["reconciler"] == "log"]) == 32
+    assert len([each for each in every() if each["cache"] == "redis" and each["reconciler"] == "log"]) == 64
 
 
 def test_a_combination_has_a_name_of_its_own() -> None:

@@ -36,6 +36,7 @@ WIDEST: Answers = {
     "events": "kafka",
     "reconciler": "events",
     "guard": "rules",
+    "auth": "jwt",
     "jobs": "scheduled",
 }
 """The options with most Go code."""

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import re
-import shutil
 from pathlib import Path
 
 import pytest
 
-from maintain.lock import CONDITIONS, FILES, choices, lock, merge
+from maintain.lock import CONDITIONS, MODULES, choices, lock, merge
 from maintain.rendering import example_answers, render
 from service_tasks.engine.build.toolchain import find_go
+from service_tasks.engine.template.modules import requirements
 
 from ..support.options import as_written, read_blocks, within
 from ..support.service import ROOT
+from ..support.template_versions import plain_copy
 
 CONDITION = re.compile(r"\{%-? (?:if|elif) (.*?) -?%\}")
 NAME = re.compile(r"\b([a-z_]+)\b(?!')")
@@ -68,14 +69,9 @@ def test_versions_that_differ_between_choices_stay_apart() -> None:
 @pytest.mark.full
 @pytest.mark.skipif(not find_go(), reason="there is no Go here")
 def test_what_is_locked_is_what_go_computes_for_every_choice(tmp_path: Path) -> None:
-    (tmp_path / "template").mkdir()
-    shutil.copy(ROOT / "copier.yml", tmp_path)
-    locked = {f"template/{name}.jinja": (ROOT / "template" / f"{name}.jinja").read_text() for name in FILES}
+    report = lock(plain_copy(tmp_path))
 
-    report = lock(tmp_path)
-
-    assert set(report.changed) == set(locked)
-    assert {name: (tmp_path / name).read_text() for name in locked} == locked
+    assert report.changed == ()
 
 
 def test_no_other_questions_change_what_go_imports() -> None:
@@ -85,7 +81,13 @@ def test_no_other_questions_change_what_go_imports() -> None:
     named = [entry for block in read_blocks(ROOT) for entry in block.conditions()]
     conditions += [condition for condition, name in named if any(within(path, [name]) for path in written)]
     assert {word for text in conditions for word in NAME.findall(text)} - WORDS == set(CONDITIONS) | OF_OUR_OWN
-    assert len(choices(ROOT)) == 192
+    assert len(choices(ROOT)) == 384
+
+
+def test_every_module_that_a_service_may_need_is_one_that_none_may_be() -> None:
+    needed = requirements((ROOT / "template" / "go.mod.jinja").read_text())
+
+    assert (ROOT / MODULES).read_text().splitlines() == sorted(needed)
 
 
 @pytest.mark.slow

@@ -36,6 +36,7 @@ OPTIONS = [
     ("events", "kafka", "none"),
     ("reconciler", "log", "none"),
     ("guard", "rules", "none"),
+    ("auth", "jwt", "none"),
     ("jobs", "scheduled", "none"),
 ]
 """Options that are off at first, with the answers that switch them on and off."""

@@ -90,6 +90,7 @@ def test_a_value_that_became_a_question_is_a_new_one(garage: Garage) -> None:
         "events",
         "reconciler",
         "guard",
+        "auth",
         "jobs",
         "runtime",
         "kubernetes",
@@ -136,7 +137,7 @@ def test_the_task_prints_one_document(garage: Garage) -> None:
         "answers_edited": False,
         "differs": {"managed": [], "seeded": []},
         "questions": {
-            "new": ["kind", "cache", "events", "reconciler", "guard", "jobs", "runtime", "kubernetes"],
+            "new": ["kind", "cache", "events", "reconciler", "guard", "auth", "jobs", "runtime", "kubernetes"],
             "gone": [],
             "changed": ["database", "ci"],
         },

@@ -63,6 +63,16 @@ func fields() iter.Seq[reflect.StructField] {
 	}
 }
 
+// wrong says that the variable name cannot have value.
+func wrong(name, value string) Fault {
+	for field := range fields() {
+		if field.Tag.Get("env") == name {
+			return wrongValue(field, value)
+		}
+	}
+	panic("config: there is no variable " + name)
+}
+
 // wrongValue says that field cannot have value; a secret's value is left out.
 func wrongValue(field reflect.StructField, value string) Fault {
 	name, want := field.Tag.Get("env"), field.Tag.Get("want")

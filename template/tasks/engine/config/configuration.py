@@ -23,7 +23,9 @@ from .settings import Environment
 
 PLACEHOLDER = re.compile(r"(?i)^(<.*>|x{3,}|change[-_ ]?(me|it)|todo|tbd|fixme|replace[-_ ]?me|your[-_].*|\.\.\.)$")
 GENERATED = "DATABASE_PASSWORD"
-"""The one secret that no person needs to choose: that of a database which belongs to the environment's own stack."""
+"""A secret that no person needs to choose: that of a database which belongs to the environment's own stack."""
+DEV_KEY, ISSUER_KEYS = "AUTH_DEV_KEY", "AUTH_JWKS_URL"
+"""Another: what signs tokens where no issuer has published keys. The service refuses it outside dev and staging."""
 COMMAND_LINE = "--set"
 DRAIN_LEAD = "DRAIN_LEAD"
 ADDRESS = ("HTTP_PORT", "ADMIN_PORT", "LISTEN_HOST")
@@ -78,6 +80,11 @@ class Configuration:
         known = self.schema.variables
         texts = {name: text for name, text in self.values().items() if known[name].sensitive}
         return {name: f"{text}\r\n" if text.endswith(("\r", "\n")) else text for name, text in texts.items()}
+
+    def lacks_dev_key(self) -> bool:
+        """Whether staging has nobody who signs tokens. Dev has a key in git, and production an issuer."""
+        known = DEV_KEY in self.schema.variables and self.environment.name == "staging"
+        return known and not self[DEV_KEY] and not self[ISSUER_KEYS]
 
     def stack_values(self) -> dict[str, str]:
         """What the compose files interpolate: the variables EDGE_… and …_IMAGE, with the schema's defaults."""
@@ -151,16 +158,16 @@ class Environments:
             given[name] = Value(value, COMMAND_LINE)
         return Configuration(environment, self.schema, given)
 
-    def generate_password(self, name: str) -> Path:
-        """Append a random database password to the local file (mode 0600) and return its path."""
-        path = self.local_file(name)
+    def generate_secret(self, environment: str, name: str, purpose: str) -> Path:
+        """Append a random value of a variable, and what it is for, to the local file (mode 0600); return its path."""
+        path = self.local_file(environment)
         before = path.read_text(encoding="utf-8") if path.exists() else ""
         if before and not before.endswith("\n"):
             before += "\n"
-        note = "# Made by the first deploy: the password of this environment's own database.\n"
+        note = f"# Made by the first deploy: {purpose}.\n"
         draft = path.with_name(f"{path.name}.{os.getpid()}.local")
         draft.touch(mode=0o600)
-        draft.write_text(f"{before}{note}{GENERATED}={secrets.token_urlsafe(24)}\n", encoding="utf-8")
+        draft.write_text(f"{before}{note}{name}={secrets.token_urlsafe(24)}\n", encoding="utf-8")
         draft.replace(path)
         return path
 

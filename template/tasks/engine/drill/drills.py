@@ -13,7 +13,7 @@ from ..core.errors import DeployFault, UsageFault, nearest
 from ..core.paths import ROOT
 from ..core.waiting import let_pass, wait_until
 from ..deploy.target import Target
-from .load import STEADY, Load, recovery
+from .load import STEADY, TOKEN, Load, recovery
 from .redeploy import redeploy
 
 OF_PROCESSES = ("kill", "pause")
@@ -192,7 +192,9 @@ def _require_orders(load: Load) -> None:
         raise DeployFault(
             "the service does not take orders",
             where=f"POST /v1/orders: {load.first_status or 'no answer'}",
-            remedy="a drill needs a service that is well, with the example's orders, and without maintenance",
+            remedy=f"{TOKEN} has to hold a token for orders:read and orders:write"
+            if load.first_status in (401, 403)
+            else "a drill needs a service that is well, with the example's orders, and without maintenance",
         )
 
 

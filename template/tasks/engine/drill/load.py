@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import json
+import os
 import threading
 import time
 import uuid
@@ -22,6 +23,8 @@ LATE = 1.0
 """Seconds after which an answer is late: nothing was lost, but the service was away for whoever waited."""
 STEADY = 1.0
 """Seconds of answers without a failure that count as recovered."""
+TOKEN = "DRILL_TOKEN"
+"""The variable of the shell with a token for a service that asks for one: an argument would be seen by others."""
 
 
 @dataclass(frozen=True)
@@ -54,6 +57,8 @@ class Client:
     def ask(self, method: str, path: str) -> tuple[int, str]:
         """The status and the order's id that the answer names, if any; status 0 where there is no answer."""
         headers = {"Content-Type": "application/json", "Idempotency-Key": str(uuid.uuid4())}
+        if token := os.environ.get(TOKEN):
+            headers["Authorization"] = f"Bearer {token}"
         try:
             self._connection.request(method, self._base + path, DRAFT if method == "POST" else None, headers)
             answer = self._connection.getresponse()
