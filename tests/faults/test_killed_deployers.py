@@ -7,6 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from ..support.relay import add_processes
+from ..support.sampling import some_of
 from ..support.service import Service, docker, kept
 from ..support.strikes import (
     Strike,
@@ -41,18 +42,17 @@ def kill_at(service: Service, step: str, *words: str, task: str = "deploy") -> N
     under_way.kill()
 
 
-@pytest.mark.parametrize(
-    "steps",
-    [
-        ("check", "record"),
-        ("build", "retire"),
-        ("image", "drain"),
-        ("ship", "verify"),
-        ("migrate", "admit"),
-        ("start", "healthy"),
-    ],
-    ids=" and ".join,
+PAIRS = (
+    ("check", "record"),
+    ("build", "retire"),
+    ("image", "drain"),
+    ("ship", "verify"),
+    ("migrate", "admit"),
+    ("start", "healthy"),
 )
+
+
+@pytest.mark.parametrize("steps", some_of(PAIRS, [PAIRS[0], PAIRS[2], PAIRS[4]]), ids=" and ".join)
 def test_killed_at_one_step_and_then_at_another_it_leaves_a_release_serving_and_the_next_deploy_converges(
     service: Service, steps: tuple[str, ...]
 ) -> None:

@@ -130,6 +130,7 @@ ON_GHOST = """patches:
 """
 
 
+@pytest.mark.full  # Kubernetes takes the better part of a minute to miss a node.
 def test_a_node_that_is_not_heard_of_any_more_is_told_at_once(service: ServiceInCluster, tmp_path: Path) -> None:
     name, events = f"ghost-of-{service.folder.name}", tmp_path / "events"
     overlay = service.folder / "deploy/kubernetes/overlays/staging/kustomization.yaml"
