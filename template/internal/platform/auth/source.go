@@ -40,7 +40,7 @@ func ParseSource(raw string) (Source, error) {
 		read := func(context.Context) ([]byte, error) { return os.ReadFile(path) }
 		return Source{name: path, every: fileEvery, fetch: parsed(read)}, nil
 	}
-	return Source{}, fmt.Errorf("%q is neither https:// nor file:", u.Scheme)
+	return Source{}, fmt.Errorf("an address with https or file is expected, not with %q", u.Scheme)
 }
 
 func parsed(read func(ctx context.Context) ([]byte, error)) func(ctx context.Context) (keySet, error) {
