@@ -21,6 +21,7 @@ GROUPS = {
     "Watch": ["status", "history", "health", "logs", "exec", "observe"],
     "Operate": [
         "maintenance",
+        "rules.apply",
         "drill.kill",
         "drill.pause",
         "drill.latency",
@@ -39,6 +40,10 @@ def _collection() -> Collection:
             root.add_task(task)
     for name, module in (("env", env), ("drill", drill), ("template", template)):
         root.add_collection(Collection.from_module(module), name)
+    if importlib.util.find_spec(f"{__package__}.rules"):  # A service has it that was made with the guard.
+        from . import rules
+
+        root.add_collection(Collection.from_module(rules), "rules")
     if importlib.util.find_spec(f"{__package__}.kubernetes"):  # A service has it that was made for Kubernetes.
         from . import kubernetes
 

@@ -14,6 +14,7 @@ from .values import count, fault, flag, matching, one_of, seconds
 
 TARGETS = ("docker", "process", "kubernetes")
 JOBS = ("none", "scheduled")
+GUARDS = ("none", "rules")
 DATABASES = ("postgres", "mysql", "sqlite", "none")
 REGISTRY = r"([a-z0-9][a-z0-9.-]*(:[0-9]+)?(/[a-z0-9._-]+)*)?"
 PLATFORM = re.compile(r"(?P<os>[a-z0-9]+)/(?P<arch>[a-z0-9]+)(/(?P<level>v[0-9.]+))?")
@@ -88,6 +89,7 @@ class Settings:
     events: str = "none"
     processes: tuple[ProcessType, ...] = ()
     jobs: str = "none"
+    guard: str = "none"
     healthy_timeout: float = 60
     drain_timeout: float = 30
     rto_seconds: float = 28
@@ -155,6 +157,7 @@ def read_settings(data: Mapping[str, Any]) -> Settings:
         events=one_of("events", data.get("events", "none"), (*BROKERS, "none")),
         processes=process_types(data.get("processes") or {}),
         jobs=one_of("jobs", data.get("jobs", "none"), JOBS),
+        guard=one_of("guard", data.get("guard", "none"), GUARDS),
         healthy_timeout=seconds("healthy_timeout", data.get("healthy_timeout", 60)),
         drain_timeout=seconds("drain_timeout", data.get("drain_timeout", 30)),
         rto_seconds=seconds("rto_seconds", data.get("rto_seconds", 28)),

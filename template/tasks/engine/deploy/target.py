@@ -214,6 +214,12 @@ class Target(Protocol):
     def set_maintenance(self, on: bool) -> None:
         """Turn the maintenance page on or off, now and after a restart of the front door."""
 
+    def apply_rules(self, text: str) -> str:
+        """Have the release that serves hold requests to rules, until another one serves. Gives a detail line.
+
+        DeployFault with the service's words where it does not take them, UsageFault where it looks for none.
+        """
+
     def show_logs(self, service: str, lines: str, follow: bool) -> int:
         """Print the last lines of a service or process on the terminal, and what comes; gives an exit status.
 

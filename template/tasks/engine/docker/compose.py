@@ -25,6 +25,7 @@ from ..core.errors import UsageFault
 from ..core.paths import write_private
 from ..core.runner import clean_environment
 from ..core.slots import SLOTS
+from ..deploy import rules
 from ..edge.definition import EDGE, edge_fingerprint
 from .endpoint import Endpoint
 from .kept_releases import RELEASE, SECRETS
@@ -202,10 +203,12 @@ class ComposeProject:
         Beside that, what the release runs beside the service.
         """
         types = [each.document() for each in self.settings.processes]
+        ruled = {rules.VARIABLE: f"{SECRETS}/{rules.FILE}"} if self.settings.guard != "none" else {}
         return {
             "image": image,
             "pull_policy": "never",
             "environment": {
+                **ruled,
                 **{name: _literal(value) for name, value in self.configuration.service_values().items()},
                 **{f"{name}_FILE": f"{SECRETS}/{name}" for name in sorted(self.configuration.secret_values())},
             },

@@ -13,7 +13,7 @@ from ..config.configuration import Configuration
 from ..core.errors import UsageFault
 from ..core.slots import SLOTS
 from ..deploy.target import Target, nothing_serves
-from . import maintenance
+from . import maintenance, rules
 from .compose import PROCESS, SLOT
 from .engine import SERVICE_LABEL
 from .faults import container_fault, service_of
@@ -56,6 +56,10 @@ class DockerOperations(Target):
     def set_maintenance(self, on: bool) -> None:
         """Change HAProxy's map."""
         maintenance.switch(self.stack, on)
+
+    def apply_rules(self, text: str) -> str:
+        """In the release's volume."""
+        return rules.apply(self.stack, self._require_live(), text)
 
     def show_logs(self, service: str, lines: str, follow: bool) -> int:
         """What Compose prints of them."""

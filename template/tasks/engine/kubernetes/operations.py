@@ -92,6 +92,12 @@ class KubernetesOperations(Target):
         words = ["logs", f"--selector={selector}", f"--tail={lines}", "--prefix", "--max-log-requests=50"]
         return self.runner.stream(self.cluster.argv(*words, *(["--follow"] if follow else [])), environment())
 
+    def apply_rules(self, text: str) -> str:
+        """They are a ConfigMap, which belongs to whoever has the manifests."""
+        what = f"in a cluster the rules are those of the ConfigMap {self.service}-rules"
+        remedy = f"kubectl create configmap {self.service}-rules --from-file=… --dry-run=client | kubectl apply"
+        raise UsageFault(what, where=self.name, remedy=remedy)
+
     def execute(self, service: str, command: Sequence[str]) -> int:
         """Run a command in a pod that is ready, of the service or of a process beside it."""
         pod = self._ready_pod({SERVICE: self.service, COMPONENT: service} if service else self.pods)

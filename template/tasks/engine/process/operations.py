@@ -15,6 +15,7 @@ from ..core.processes import Processes
 from ..core.runner import FOR_SERVICE, Runner, clean_environment
 from ..core.slots import SLOTS
 from ..deploy.target import Target, nothing_serves
+from . import rules
 from .front_door import NAME as EDGE
 from .front_door import FrontDoor
 from .slot_processes import names_beside, type_of
@@ -62,6 +63,15 @@ class ProcessOperations(Target):
             what = f"{service or self.settings.service} never ran in {self.environment_name}"
             raise DeployFault(what, remedy=f"deploy --env={self.environment_name}")
         return self.runner.stream(["tail", "-n", lines, *(["-F"] if follow else []), *files])
+
+    def apply_rules(self, text: str) -> str:
+        """In the release's folder."""
+        self.pid_here()
+        live = self.live_slot()
+        process = self.running.get(live)
+        release = process.release if process else ""
+        program = self.release_folder(release) / self.settings.service
+        return rules.apply(program, self.environment(release), self.environment_name, self.running.log_file(live), text)
 
     def execute(self, service: str, command: Sequence[str]) -> int:
         """Run it with the environment of the process that serves."""

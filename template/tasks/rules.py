@@ -1,0 +1,42 @@
+"""The task that changes the rules of the guard while the service runs."""
+
+from __future__ import annotations
+
+from functools import partial
+
+from invoke.context import Context
+
+from .cli import ENV, service_task, session
+from .engine.core.console import Step
+from .engine.core.errors import UsageFault
+from .engine.core.paths import ROOT
+from .engine.deploy.target import Target
+from .engine.targets import described, locked, make_targets
+from .locking import LOCK_WAIT, parse_wait
+
+RULES = "configs/rules.json"
+
+
+@service_task(help={**ENV, **LOCK_WAIT, "file": f"the rules, by default {RULES}"})
+def apply(c: Context, env: str = "dev", file: str = RULES, lock_wait: str = "0") -> None:
+    """Have the release that serves hold requests to the rules of this checkout, from now on and without a restart."""
+    s = session(c, env)
+    text = _read(file)
+    targets = make_targets(s.runner, s.settings, s.environments.configuration(s.environment))
+    with locked(targets, f"rules.apply --env={env}", parse_wait(lock_wait), s.console.note):
+        s.console.title(f"Changing the rules of {s.settings.service} in {env} ({described(targets)})")
+        for target in targets:
+            with s.console.step(target.host or "apply") as step:
+                s.runner.act(f"hand {file} to {target.url}", partial(_apply, target, text, step))
+
+
+def _apply(target: Target, text: str, step: Step) -> None:
+    step.detail = target.apply_rules(text)
+
+
+def _read(file: str) -> str:
+    path = ROOT / file
+    try:
+        return path.read_text(encoding="utf-8")
+    except (OSError, UnicodeError) as error:
+        raise UsageFault(f"{file} cannot be read: {error}", remedy="name another file by --file") from error
