@@ -24,9 +24,9 @@ from .rendering import example_answers
 FILES = ("go.mod", "go.sum")
 MODULES = "includes/modules.txt"
 """The names of all modules, which none of a service may have."""
-QUESTIONS = ("database", "cache", "events", "reconciler", "guard", "auth", "jobs")
+QUESTIONS = ("database", "cache", "events", "reconciler", "guard", "auth", "tracing", "jobs")
 """Those whose answers change what Go imports."""
-CONDITIONS = ("database", "cache", "events", "changes", "guard", "auth", "jobs")
+CONDITIONS = ("database", "cache", "events", "changes", "guard", "auth", "tracing", "jobs")
 """What conditions are about: in the place of the reconciler is what follows from its answer and that to events."""
 
 Choice = tuple[str, ...]

@@ -12,6 +12,7 @@ WITH_RECONCILER = {("postgres", "alpine"): "log", ("mysql", "distroless"): "even
 WITH_EVENTS = {("postgres", "scratch"), ("mysql", "distroless"), ("mysql", "scratch")}
 WITH_GUARD = {("postgres", "scratch"), ("mysql", "distroless"), ("sqlite", "alpine"), ("none", "scratch")}
 WITH_AUTH = {("postgres", "scratch"), ("mysql", "alpine"), ("sqlite", "alpine"), ("none", "distroless")}
+WITH_TRACING = {("postgres", "distroless"), ("mysql", "alpine"), ("sqlite", "scratch"), ("none", "alpine")}
 WITH_JOBS = {("postgres", "alpine"), ("postgres", "distroless"), ("mysql", "distroless"), ("mysql", "scratch")}
 
 # Two Latin squares, and a row for the fourth answer of `ci`: every pair of choices of two questions is in them.
@@ -27,6 +28,7 @@ MATRIX = [
         "reconciler": WITH_RECONCILER.get((database, runtime), "none"),
         "guard": "rules" if (database, runtime) in WITH_GUARD else "none",
         "auth": "jwt" if (database, runtime) in WITH_AUTH else "none",
+        "tracing": "otlp" if (database, runtime) in WITH_TRACING else "none",
         "jobs": "scheduled" if (database, runtime) in WITH_JOBS else "none",
     }
     for row, database in enumerate(DATABASES)
@@ -43,6 +45,7 @@ MATRIX = [
         "reconciler": "log" if database == "mysql" else "none",
         "guard": "rules" if database == "sqlite" else "none",
         "auth": "jwt" if database == "none" else "none",
+        "tracing": "otlp" if database == "mysql" else "none",
         "jobs": "scheduled" if database == "postgres" else "none",
     }
     for row, database in enumerate(DATABASES)
@@ -66,6 +69,7 @@ TRACES = {
     ("reconciler", "events"): r"reconciler/topic\.go|changes/topic|OpenTopic",
     ("guard", "rules"): r"(?i)platform/guard|fsnotify|rules\.json|RULES_FILE",
     ("auth", "jwt"): r"(?i)platform/auth|AUTH_(JWKS|ISSUER|AUDIENCE|DEV)|golang-jwt|jwkset|\bbearer\b|app/auth",
+    ("tracing", "otlp"): r"go\.opentelemetry\.io|platform/tracing|OTEL_(EXPORTER|TRACES)|otelpgx|otelsql|redisotel",
     ("jobs", "scheduled"): r"platform/schedule|schedule_runs|robfig|schedule_db_version|jobs: scheduled",
     ("kubernetes", True): r"(?i)kubernetes|kubectl|kustomiz",
 }

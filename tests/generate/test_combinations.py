@@ -35,6 +35,7 @@ def test_what_a_question_refuses_is_no_combination() -> None:
         "reconciler": "none",
         "guard": "none",
         "auth": "none",
+        "tracing": "none",
         "jobs": "none",
         "kubernetes": True,
     } not in every()
@@ -45,10 +46,11 @@ def test_what_a_question_refuses_is_no_combination() -> None:
         "reconciler": "log",
         "guard": "none",
         "auth": "none",
+        "tracing": "none",
         "jobs": "none",
         "kubernetes": True,
     } not in every()
-    assert len([each for each in every() if each["cache"] == "redis" and each["reconciler"] == "log"]) == 64
+    assert len([each for each in every() if each["cache"] == "redis" and each["reconciler"] == "log"]) == 128
 
 
 def test_a_combination_has_a_name_of_its_own() -> None:

@@ -37,6 +37,7 @@ WIDEST: Answers = {
     "reconciler": "events",
     "guard": "rules",
     "auth": "jwt",
+    "tracing": "otlp",
     "jobs": "scheduled",
 }
 """The options with most Go code."""

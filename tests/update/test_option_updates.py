@@ -37,6 +37,7 @@ OPTIONS = [
     ("reconciler", "log", "none"),
     ("guard", "rules", "none"),
     ("auth", "jwt", "none"),
+    ("tracing", "otlp", "none"),
     ("jobs", "scheduled", "none"),
 ]
 """Options that are off at first, with the answers that switch them on and off."""
