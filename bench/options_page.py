@@ -102,6 +102,12 @@ alone that fails: see [work.md](work.md#the-guard). A route with two rules costs
 binary grows by 0.2 MB. The rules are each process's own: two replicas let twice as many through. Not where a gateway in
 front of the service bounds requests already, for all replicas together: two bounds for the same thing are one too many.
 
+## `rules_source`
+
+Where rules come from while the service runs: see [work.md](work.md#the-guard). `file` costs a watch of one folder, and
+`./inv rules.apply`, a ConfigMap, or whatever writes a file changes them. `nacos` keeps one connection open to a Nacos
+that you run already. Not a reason to run one: a file does the same for one service, and is in git.
+
 ## `auth`
 
 Requests need an access token of your identity provider, with the scopes of their route: see

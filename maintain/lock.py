@@ -24,10 +24,10 @@ from .rendering import example_answers
 FILES = ("go.mod", "go.sum")
 MODULES = "includes/modules.txt"
 """The names of all modules, which none of a service may have."""
-QUESTIONS = ("database", "cache", "events", "reconciler", "guard", "auth", "tracing", "jobs")
+QUESTIONS = ("database", "cache", "events", "reconciler", "guard", "rules_source", "auth", "tracing", "jobs")
 """Those whose answers change what Go imports."""
-CONDITIONS = ("database", "cache", "events", "changes", "guard", "auth", "tracing", "jobs")
-"""What conditions are about: in the place of the reconciler is what follows from its answer and that to events."""
+CONDITIONS = ("database", "cache", "events", "changes", "rules_from", "auth", "tracing", "jobs")
+"""What conditions are about: in the place of some answers is what follows from them."""
 
 Choice = tuple[str, ...]
 """An answer to each of QUESTIONS, or of CONDITIONS."""
@@ -61,13 +61,14 @@ def lock(root: Path, *, upgrade: bool = False) -> Report:
             service = Path(scratch, "-".join(choice))
             own = dict(zip(QUESTIONS, choice, strict=True))
             answers = sources.answers({**example_answers(), **own, "module_path": _MODULE})
-            if _told(choice) in variants or answers is None:
+            told = tuple(answers[name] for name in CONDITIONS) if answers else ()
+            if answers is None or told in variants:
                 continue
             sources.write(service, answers)
             _go(service, "mod", "tidy")
             if upgrade:
                 skipped |= _upgrade(service)
-            variants[_told(choice)] = {name: _lines(service / name) for name in FILES}
+            variants[told] = {name: _lines(service / name) for name in FILES}
 
     written = {
         f"template/{name}.jinja": _parametrised(merge({key: files[name] for key, files in variants.items()}), name)
@@ -89,13 +90,6 @@ def _renewed(path: Path, content: str) -> bool:
         return False
     path.write_text(content)
     return True
-
-
-def _told(choice: Choice) -> Choice:
-    """What the answers of a choice say to CONDITIONS."""
-    answers = dict(zip(QUESTIONS, choice, strict=True))
-    followed = answers["reconciler"] != "none" or answers["events"] != "none"
-    return tuple((answers | {"changes": "log" if followed else "none"})[name] for name in CONDITIONS)
 
 
 def merge(variants: Mapping[Choice, list[str]]) -> str:

@@ -3,7 +3,7 @@ package configs
 
 import _ "embed"
 
-// Rules are those that the guard has until RULES_FILE has others.
+// Rules are those that the guard has until it is given others.
 //
 //go:embed rules.json
 var Rules []byte

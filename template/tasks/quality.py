@@ -7,24 +7,51 @@ import shutil
 
 from invoke.context import Context
 
-from .cli import ENV, leave, remainder, service_task, session
+from .cli import ENV, Session, leave, remainder, service_task, session
+from .deploy import checked_configuration, with_secrets
 from .engine import doctor as examination
 from .engine.build.gobuild import TAGS
+from .engine.build.gotest import PROFILE, plan_coverage, plan_tests
 from .engine.build.toolchain import STATICCHECK, require_go
 from .engine.core.console import table
-from .engine.core.errors import BuildFault, Fault
+from .engine.core.errors import BuildFault, Fault, MissingFault
+from .engine.targets import make_target
 
 
-@service_task()
-def test(c: Context) -> None:
-    """Run the service's tests with the race detector; words after -- go to go test."""
-    s = session(c)
+@service_task(
+    help={
+        "integration": "with the servers of the dev stack, which are brought up: no test is skipped for want of one",
+        "race": "fail where the race detector cannot be had, in place of going on without it",
+        "cover": f"tell how much of the code the tests run, and write {PROFILE.as_posix()}",
+    }
+)
+def test(c: Context, integration: bool = False, race: bool = False, cover: bool = False) -> None:
+    """Run the service's tests, with the race detector where it can be had; words after -- go to go test."""
+    s = session(c, "dev")
     go = require_go(s.runner)
     compiler = any(shutil.which(name) for name in ("gcc", "clang", "cc"))
+    if race and not compiler:
+        raise MissingFault("the race detector needs a C compiler", remedy="install gcc or clang, or leave --race away")
     if not compiler:
         s.console.note("no C compiler here: running without the race detector")
-    argv = [go, "test", "-tags", TAGS, *(["-race"] if compiler else []), *(remainder() or ["./..."])]
-    leave(s.runner.stream(argv, env={**os.environ, "CGO_ENABLED": "1" if compiler else "0"}))
+    env = {**os.environ, "CGO_ENABLED": "1" if compiler else "0", **(_servers(s) if integration else {})}
+    if cover and not s.runner.dry:
+        (s.runner.root / PROFILE).parent.mkdir(exist_ok=True)
+    status = s.runner.stream(plan_tests(go, compiler, cover, integration, remainder()), env=env)
+    if cover and status == 0:
+        status = s.runner.stream(plan_coverage(go), env=env)
+    leave(status)
+
+
+def _servers(s: Session) -> dict[str, str]:
+    """Bring up what the service uses in dev, and give the variables by which tests find it."""
+    if not s.settings.backing:
+        return {}
+    configuration = checked_configuration(s)
+    target = make_target(s.runner, s.settings, configuration)
+    values = with_secrets(s, [target], configuration).values()
+    with s.console.step(" and ".join(each.name for each in s.settings.backing)):
+        return target.servers_for_tests(values)
 
 
 @service_task()

@@ -5,15 +5,19 @@ from __future__ import annotations
 from itertools import combinations, product
 from typing import Any
 
-from jinja2 import UndefinedError
-
 from ..support.options import JINJA, read_choices, read_settings
 from ..support.service import ROOT
 
 Answers = dict[str, Any]
-GO = ("database", "cache", "events", "reconciler", "guard", "auth", "tracing", "jobs", "kubernetes")
+GO = ("database", "cache", "events", "reconciler", "guard", "rules_source", "auth", "tracing", "jobs", "kubernetes")
 """The questions whose answers change the Go code."""
 CHOICES: dict[str, list[Any]] = {name: read_choices(ROOT)[name] for name in GO}
+UNASKED = {
+    name: (JINJA.from_string(question["when"]), JINJA.from_string(question["default"]))
+    for name, question in read_settings(ROOT).items()
+    if name in GO and isinstance(question.get("when"), str)
+}
+"""When a question is asked, and its answer otherwise."""
 VALIDATORS = {
     name: JINJA.from_string(question["validator"])
     for name, question in read_settings(ROOT).items()
@@ -22,14 +26,12 @@ VALIDATORS = {
 
 
 def supported(answers: Answers) -> bool:
-    """Whether no question refuses its answer beside the others; what is not answered yet refuses nothing."""
-    for name, validator in VALIDATORS.items():
-        try:
-            if name in answers and validator.render(answers).strip():
-                return False
-        except UndefinedError:
-            continue
-    return True
+    """Whether no question refuses its answer, and what is not asked beside the others has its answer of then."""
+    if any(validator.render(answers).strip() for validator in VALIDATORS.values()):
+        return False
+    known = {**answers, "kind": "standard"}
+    unasked = {name: default for name, (when, default) in UNASKED.items() if when.render(known) != "True"}
+    return all(answers[name] == default.render(known) for name, default in unasked.items())
 
 
 def every() -> list[Answers]:

@@ -10,7 +10,12 @@ ON_KUBERNETES = {("postgres", "scratch"), ("mysql", "alpine"), ("sqlite", "distr
 CACHED = {("postgres", "scratch"), ("postgres", "alpine"), ("mysql", "distroless")}
 WITH_RECONCILER = {("postgres", "alpine"): "log", ("mysql", "distroless"): "events"}
 WITH_EVENTS = {("postgres", "scratch"), ("mysql", "distroless"), ("mysql", "scratch")}
-WITH_GUARD = {("postgres", "scratch"), ("mysql", "distroless"), ("sqlite", "alpine"), ("none", "scratch")}
+WITH_GUARD = {
+    ("postgres", "scratch"): "file",
+    ("mysql", "distroless"): "nacos",
+    ("sqlite", "alpine"): "file",
+    ("none", "scratch"): "nacos",
+}
 WITH_AUTH = {("postgres", "scratch"), ("mysql", "alpine"), ("sqlite", "alpine"), ("none", "distroless")}
 WITH_TRACING = {("postgres", "distroless"), ("mysql", "alpine"), ("sqlite", "scratch"), ("none", "alpine")}
 WITH_JOBS = {("postgres", "alpine"), ("postgres", "distroless"), ("mysql", "distroless"), ("mysql", "scratch")}
@@ -27,6 +32,7 @@ MATRIX = [
         "events": "kafka" if (database, runtime) in WITH_EVENTS else "none",
         "reconciler": WITH_RECONCILER.get((database, runtime), "none"),
         "guard": "rules" if (database, runtime) in WITH_GUARD else "none",
+        "rules_source": WITH_GUARD.get((database, runtime), "file"),
         "auth": "jwt" if (database, runtime) in WITH_AUTH else "none",
         "tracing": "otlp" if (database, runtime) in WITH_TRACING else "none",
         "jobs": "scheduled" if (database, runtime) in WITH_JOBS else "none",
@@ -44,6 +50,7 @@ MATRIX = [
         "events": "kafka" if database == "postgres" else "none",
         "reconciler": "log" if database == "mysql" else "none",
         "guard": "rules" if database == "sqlite" else "none",
+        "rules_source": "file",
         "auth": "jwt" if database == "none" else "none",
         "tracing": "otlp" if database == "mysql" else "none",
         "jobs": "scheduled" if database == "postgres" else "none",
@@ -67,7 +74,8 @@ TRACES = {
     ("events", "kafka"): r"(?i)kafka|franz-go|publisher\b(?!\.)|cloudevents",
     ("reconciler", "log"): r"reconciler/log\.go|databaseLog",
     ("reconciler", "events"): r"reconciler/topic\.go|changes/topic|OpenTopic",
-    ("guard", "rules"): r"(?i)platform/guard|fsnotify|rules\.json|RULES_FILE",
+    ("guard", "rules"): r"(?i)platform/guard|rules\.json",
+    ("rules_source", "nacos"): r"(?i)nacos",
     ("auth", "jwt"): r"(?i)platform/auth|AUTH_(JWKS|ISSUER|AUDIENCE|DEV)|golang-jwt|jwkset|\bbearer\b|app/auth",
     ("tracing", "otlp"): r"go\.opentelemetry\.io|platform/tracing|OTEL_(EXPORTER|TRACES)|otelpgx|otelsql|redisotel",
     ("jobs", "scheduled"): r"platform/schedule|schedule_runs|robfig|schedule_db_version|jobs: scheduled",
@@ -78,5 +86,6 @@ WITHOUT_PIPELINES = r"(?i)workflow|pipeline(?!s:\s*$)"
 SERVERS = ("postgres", "mysql")
 WITHOUT_SERVER = r"databasetest|DATABASE_PASSWORD|networks: .*\bback\b"
 WITHOUT_RECONCILER = r"(?i)reconciler|repair\.go"
+WITHOUT_RULES_FILE = r"fsnotify|RULES_FILE"
 WITHOUT_CHANGES = r"platform/changes|platform/worker|pglogrepl|go-mysql-org|wal_level|binlog-format"
 WITHOUT_DATABASE = r"(?i)goose|pressly|DATABASE_URL|database/sql|platform/database|migrations/"

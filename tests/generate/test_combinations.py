@@ -15,7 +15,7 @@ from .combinations import GO, every, named, pairs, pairwise
 OTHERS = [
     (name, value)
     for name, values in read_choices(ROOT).items()
-    if name not in (*GO, "kind", "changes")
+    if name not in (*GO, "kind", "changes", "rules_from")
     for value in values
 ]
 
@@ -34,6 +34,7 @@ def test_what_a_question_refuses_is_no_combination() -> None:
         "events": "none",
         "reconciler": "none",
         "guard": "none",
+        "rules_source": "file",
         "auth": "none",
         "tracing": "none",
         "jobs": "none",
@@ -45,12 +46,13 @@ def test_what_a_question_refuses_is_no_combination() -> None:
         "events": "none",
         "reconciler": "log",
         "guard": "none",
+        "rules_source": "file",
         "auth": "none",
         "tracing": "none",
         "jobs": "none",
         "kubernetes": True,
     } not in every()
-    assert len([each for each in every() if each["cache"] == "redis" and each["reconciler"] == "log"]) == 128
+    assert len([each for each in every() if each["cache"] == "redis" and each["reconciler"] == "log"]) == 192
 
 
 def test_a_combination_has_a_name_of_its_own() -> None:

@@ -36,6 +36,7 @@ WIDEST: Answers = {
     "events": "kafka",
     "reconciler": "events",
     "guard": "rules",
+    "rules_source": "file",
     "auth": "jwt",
     "tracing": "otlp",
     "jobs": "scheduled",

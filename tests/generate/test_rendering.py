@@ -30,6 +30,7 @@ from .matrix import (
     WITHOUT_DATABASE,
     WITHOUT_PIPELINES,
     WITHOUT_RECONCILER,
+    WITHOUT_RULES_FILE,
     WITHOUT_SERVER,
 )
 
@@ -124,6 +125,8 @@ def test_an_option_that_is_off_leaves_no_trace(combination: Combination) -> None
     off = [words for (question, choice), words in TRACES.items() if answers[question] != choice]
     if answers["database"] == "none":
         off.append(WITHOUT_DATABASE)
+    if answers["guard"] == "none" or answers["rules_source"] == "nacos":
+        off.append(WITHOUT_RULES_FILE)
     if answers["ci"] == "none":
         off.append(WITHOUT_PIPELINES)
     if answers["reconciler"] == "none":

@@ -207,6 +207,8 @@ CHANGES: tuple[tuple[str, Undo], ...] = (
     ("v1.3.0", never_asked("cache", "none")),
     # And more: before, no service had events or jobs.
     ("v1.3.0", never_asked("events", "none")),
+    ("v1.3.0", never_asked("rules_from", "none")),
+    ("v1.3.0", never_asked("rules_source", "file")),
     ("v1.3.0", never_asked("guard", "none")),
     ("v1.3.0", never_asked("auth", "none")),
     ("v1.3.0", never_asked("tracing", "none")),

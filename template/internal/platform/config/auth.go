@@ -53,11 +53,6 @@ func validKeysURL(raw string) bool {
 	if err != nil {
 		return false
 	}
-	switch u.Scheme {
-	case "https", "http":
-		return u.Hostname() != ""
-	case "file":
-		return u.Host == "" && u.Path+u.Opaque != ""
-	}
-	return false
+	byHTTP := (u.Scheme == "http" || u.Scheme == "https") && u.Hostname() != ""
+	return byHTTP || u.Scheme == "file" && u.Host == "" && u.Path+u.Opaque != ""
 }

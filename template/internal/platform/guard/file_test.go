@@ -9,14 +9,6 @@ import (
 	"time"
 )
 
-// patience is how long something may take on a loaded machine.
-const patience = 30 * time.Second
-
-// rulesOf is a set of rules that can be told by its threshold.
-func rulesOf(threshold int) string {
-	return `{"isolation": [{"resource": "POST /things", "threshold": ` + strconv.Itoa(threshold) + `}]}`
-}
-
 // followed is a service that follows a file.
 type followed struct {
 	*service
@@ -38,20 +30,6 @@ func follow(t *testing.T) *followed {
 		<-ended
 	})
 	return f
-}
-
-// inForce returns the threshold of the rules in force.
-func (f *followed) inForce() int {
-	return f.guard.current.Load().isolation["POST /things"].rule.Threshold
-}
-
-func (f *followed) until(threshold int) {
-	f.t.Helper()
-	for deadline := time.Now().Add(patience); f.inForce() != threshold; time.Sleep(5 * time.Millisecond) {
-		if time.Now().After(deadline) {
-			f.t.Fatalf("the rules in force are %d, want %d", f.inForce(), threshold)
-		}
-	}
 }
 
 func (f *followed) write(path, text string) {

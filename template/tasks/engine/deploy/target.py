@@ -10,7 +10,7 @@ from typing import Any, Protocol
 
 from ..build.source import BuildInfo
 from ..config.configuration import Configuration
-from ..core.errors import DeployFault
+from ..core.errors import DeployFault, UsageFault
 from ..core.network import fetch_json
 from .job_runs import JobRun
 from .lock import Lease
@@ -234,6 +234,14 @@ class Target(Protocol):
 
     def reached_from_here(self, values: Mapping[str, str]) -> dict[str, str]:
         """Bring up what the service uses beside it, and give those of its values that this machine needs otherwise."""
+
+    def servers_for_tests(self, values: Mapping[str, str]) -> dict[str, str]:
+        """Bring up the same for tests, which may make databases there, and give the variables TEST_… for it."""
+        raise UsageFault(
+            "tests find servers in a stack of Docker",
+            where=self.name,
+            remedy="give dev the target docker in invoke.yaml",
+        )
 
     def victim(self, drill: str, process: str) -> str:
         """The name of what a drill breaks: of the service, or of a process beside it.

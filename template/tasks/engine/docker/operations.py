@@ -18,6 +18,7 @@ from .compose import PROCESS, SLOT
 from .engine import SERVICE_LABEL
 from .faults import container_fault, service_of
 from .fence import plain_name
+from .servers_for_tests import servers_for_tests
 from .slot_processes import SlotProcesses
 from .stack import Stack
 from .teardown import take_down
@@ -96,6 +97,10 @@ class DockerOperations(Target):
     def reached_from_here(self, values: Mapping[str, str]) -> dict[str, str]:
         """In development, what is the stack's own publishes a port."""
         return self.stack.urls_for_host(values)
+
+    def servers_for_tests(self, values: Mapping[str, str]) -> dict[str, str]:
+        """The stack's own, by the ports that they publish in development."""
+        return servers_for_tests(self.stack, values)
 
     def victim(self, drill: str, process: str) -> str:
         """A container: of the slot that serves, of a process of its release, or of the database."""
