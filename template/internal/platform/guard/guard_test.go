@@ -181,8 +181,13 @@ func TestWrongRulesAreRefusedAsAWholeAndThoseInForceStay(t *testing.T) {
 		s := newService(t, hundredPerSecond)
 		s.passed(10)
 		for rules, want := range map[string]string{
-			"":     "nothing in it",
-			"null": "nothing in it",
+			"":                "nothing in it",
+			"null":            "nothing in it",
+			"{\n\"flow\": [":  "it is cut off",
+			"{\n\"flow\": ]}": "line 2 is no JSON",
+			"{\"flow\": [\n{\"resource\": \"POST /things\", \"threshold\": \"many\"}]}": "line 2: flow.threshold is string, expected a number",
+			"{\"flow\": {}}": "line 1: flow is object, expected a list",
+			"[]":             "line 1: all of it is array, expected an object",
 			`{"flow": [{"resource": "POST /things", "treshold": 1}]}`:                                        `"treshold"`,
 			`{"flow": [{"resource": "POST /thing", "threshold": 1}]}`:                                        "POST /things",
 			`{"flow": [{"resource": "POST /things", "threshold": 0}]}`:                                       "more than 0",

@@ -2,11 +2,13 @@ package guard
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"math"
+	"reflect"
 	"slices"
 	"strings"
 	"time"
@@ -77,12 +79,33 @@ func Parse(text []byte, known Resources) (Rules, error) {
 	case errors.Is(err, io.EOF), err == nil && rules == nil:
 		return Rules{}, errors.New("there is nothing in it")
 	case err != nil:
-		return Rules{}, err
+		return Rules{}, inWords(err, text)
 	}
 	if _, err := decoder.Token(); !errors.Is(err, io.EOF) {
 		return Rules{}, errors.New("something follows the rules")
 	}
 	return *rules, rules.check(known)
+}
+
+// inWords says what a decoder has found wrong in text, and where.
+func inWords(err error, text []byte) error {
+	line := func(offset int64) int { return 1 + bytes.Count(text[:min(int(offset), len(text))], []byte("\n")) }
+	var kind *json.UnmarshalTypeError
+	var syntax *json.SyntaxError
+	switch {
+	case errors.Is(err, io.ErrUnexpectedEOF):
+		return errors.New("it is cut off")
+	case errors.As(err, &syntax):
+		return fmt.Errorf("line %d is no JSON: %w", line(syntax.Offset), err)
+	case errors.As(err, &kind):
+		expected := map[reflect.Kind]string{
+			reflect.Float64: "a number", reflect.Int: "a whole number", reflect.String: "a text", reflect.Slice: "a list",
+		}
+		name := cmp.Or(kind.Field, "all of it")
+		return fmt.Errorf("line %d: %s is %s, expected %s", line(kind.Offset), name, kind.Value,
+			cmp.Or(expected[kind.Type.Kind()], "an object"))
+	}
+	return err
 }
 
 // check returns everything that is wrong with rules.
