@@ -11,12 +11,12 @@ from invoke.collection import Collection
 # Invoke lets Python keep no compiled modules, so that each command would compile all of these anew.
 sys.dont_write_bytecode = bool(sys.flags.dont_write_bytecode)
 
-from . import build, command_line, deploy, drill, env, local, maintenance, observe, quality, template, watch  # noqa: E402
+from . import build, command_line, deploy, drill, env, local, maintenance, observe, pgo, quality, template, watch  # noqa: E402
 from .engine.core.paths import ROOT  # noqa: E402
 
 GROUPS = {
     "Work": ["dev", "test", "lint", "doctor"],
-    "Build": ["build", "image"],
+    "Build": ["build", "image", "pgo"],
     "Deploy": ["deploy", "rollback", "up", "down", "kubernetes.processes"],
     "Watch": ["status", "history", "health", "logs", "exec", "observe"],
     "Operate": [
@@ -35,7 +35,7 @@ GROUPS = {
 
 def _collection() -> Collection:
     root = Collection()
-    for module in (build, deploy, local, maintenance, observe, quality, watch):
+    for module in (build, deploy, local, maintenance, observe, pgo, quality, watch):
         for task in Collection.from_module(module).tasks.values():
             root.add_task(task)
     for name, module in (("env", env), ("drill", drill), ("template", template)):

@@ -15,6 +15,7 @@ from .engine.core.errors import DeployFault, UsageFault
 from .engine.deploy.status import read_status
 from .engine.deploy.target import Target
 from .engine.drill import drills
+from .engine.drill.load import connection_count
 from .engine.targets import locked, make_target
 
 OPTIONS = {
@@ -25,7 +26,6 @@ OPTIONS = {
     "process": "break one of this process beside the service instead (kill and pause)",
     "yes_in_production": "drill prod, too",
 }
-MOST_CONNECTIONS = 200
 
 
 def _task(name: str, text: str) -> Any:
@@ -43,7 +43,11 @@ def _task(name: str, text: str) -> Any:
         s = session(c, env, json)
         drills.allow(s.environment, f"drill.{name}", yes_in_production)
         rto = s.settings.rto_seconds
-        _drill(s, drills.Wanted(name, parse_seconds("--seconds", seconds), _count(connections), rto, process), json)
+        _drill(
+            s,
+            drills.Wanted(name, parse_seconds("--seconds", seconds), connection_count(connections), rto, process),
+            json,
+        )
 
     drill.__name__, drill.__doc__ = name, text
     return service_task(help=OPTIONS)(drill)
@@ -98,11 +102,3 @@ def _require_same_version(s: Session, target: Target) -> None:
             f"{release['version']} serves, and the work tree is {here}: a drill must not deploy other code",
             remedy="check out what serves, or deploy first",
         )
-
-
-def _count(text: str) -> int:
-    if not text.isdigit() or not 2 <= int(text) <= MOST_CONNECTIONS:
-        raise UsageFault(
-            f'--connections "{text}" is not between 2 and {MOST_CONNECTIONS}', remedy="as in --connections=20"
-        )
-    return int(text)

@@ -232,6 +232,14 @@ class Target(Protocol):
     def pid_here(self) -> int:
         """The process that serves, by its number on this machine; UsageFault where it runs on another one."""
 
+    def admin_url(self) -> str:
+        """Where this machine reaches what the release that serves tells operators; UsageFault where it cannot."""
+        raise UsageFault(
+            "the service's own profiles are reached on its machine only",
+            where=self.name,
+            remedy="profile another target",
+        )
+
     def reached_from_here(self, values: Mapping[str, str]) -> dict[str, str]:
         """Bring up what the service uses beside it, and give those of its values that this machine needs otherwise."""
 

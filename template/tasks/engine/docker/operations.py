@@ -23,6 +23,9 @@ from .slot_processes import SlotProcesses
 from .stack import Stack
 from .teardown import take_down
 
+ADMIN_PORT = 9090
+"""As docker-compose.yml has it."""
+
 if TYPE_CHECKING:
     from docker.models.containers import Container
 
@@ -93,6 +96,14 @@ class DockerOperations(Target):
             where = endpoint.place or endpoint.host
             raise UsageFault("the service's processes are not on this machine", where=where, remedy=remedy)
         return pid
+
+    def admin_url(self) -> str:
+        """By the address that its container has on this machine."""
+        self.pid_here()
+        container = self.stack.require(f"app-{self._require_live()}")
+        networks = container.attrs["NetworkSettings"]["Networks"]
+        address = next(each["IPAddress"] for name, each in sorted(networks.items()) if name.endswith("front"))
+        return f"http://{address}:{ADMIN_PORT}"
 
     def reached_from_here(self, values: Mapping[str, str]) -> dict[str, str]:
         """In development, what is the stack's own publishes a port."""

@@ -124,7 +124,7 @@ def _drill(
     Gives the seconds that the process was away that was broken; None where it did not come back.
     """
     with fault as inject, load.running():
-        _require_orders(load)
+        require_orders(load)
         until = time.monotonic() + wanted.seconds
         with console.step("load") as step:
             let_pass(wanted.seconds * SHARE)
@@ -187,7 +187,8 @@ def _redeploying(target: Target, level: str) -> Iterator[Callable[[float], None]
     yield lambda _: redeploy(ROOT, target.environment_name, f"LOG_LEVEL={wanted}")
 
 
-def _require_orders(load: Load) -> None:
+def require_orders(load: Load) -> None:
+    """DeployFault where the first order of a load was not taken: nothing would be driven."""
     if load.first_status != 201:
         raise DeployFault(
             "the service does not take orders",

@@ -13,10 +13,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
+from ..core.errors import UsageFault
+
 ORDERS = "/v1/orders"
 DRAFT = json.dumps({"sku": "DRILL-1", "quantity": 1})
 PACE = 0.05
 """Seconds between the requests of a connection: a drill is no benchmark, and its orders are looked up one by one."""
+MOST_CONNECTIONS = 200
 PATIENCE = 10
 """Seconds after which a request without an answer is lost."""
 LATE = 1.0
@@ -80,8 +83,9 @@ class Client:
 class Load:
     """Half of the connections place orders, the others read one. `samples` and `orders` grow while it runs."""
 
-    def __init__(self, url: str, connections: int) -> None:
+    def __init__(self, url: str, connections: int, pace: float = PACE) -> None:
         self.samples: list[Sample] = []
+        self._pace = pace
         self.orders: list[str] = []
         self.first_status = 0
         self._url = url
@@ -129,8 +133,17 @@ class Load:
             self.samples.append(Sample(begin, time.monotonic(), 0 < status < 500))
             if order:
                 self.orders.append(order)
-            self._over.wait(PACE)
+            self._over.wait(self._pace)
         client.close()
+
+
+def connection_count(text: str) -> int:
+    """A number of connections given on the command line; UsageFault where it is none, or too large a one."""
+    if not text.isdigit() or not 2 <= int(text) <= MOST_CONNECTIONS:
+        raise UsageFault(
+            f'--connections "{text}" is not between 2 and {MOST_CONNECTIONS}', remedy="as in --connections=20"
+        )
+    return int(text)
 
 
 def recovery(samples: Iterable[Sample]) -> float | None:

@@ -84,6 +84,13 @@ class ProcessOperations(Target):
             raise nothing_serves(self.environment_name)
         return process.pid
 
+    def admin_url(self) -> str:
+        """As the process has logged it, for any free port is given to it."""
+        self.pid_here()
+        lines = self.running.log_file(self.live_slot()).read_text(encoding="utf-8", errors="replace").splitlines()
+        listening = next(line for line in reversed(lines) if '"msg":"listening"' in line)
+        return f"http://{json.loads(listening)['admin']}"
+
     def reached_from_here(self, values: Mapping[str, str]) -> dict[str, str]:
         """All of it is on this machine, or elsewhere."""
         return {}
