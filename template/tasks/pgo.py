@@ -10,6 +10,7 @@ from invoke.context import Context
 from .cli import ENV, Session, service_task, session
 from .engine.build.toolchain import main_package
 from .engine.config.settings import parse_seconds
+from .engine.core.errors import UsageFault
 from .engine.core.paths import ROOT
 from .engine.drill import drills
 from .engine.drill.load import Load, connection_count
@@ -33,7 +34,9 @@ def pgo(
 ) -> None:
     """Take a CPU profile of the release that serves, under load: the next builds are optimised by it."""
     s = session(c, env)
-    drills.allow(s.environment, "pgo", yes_in_production)
+    if env == "prod" and not yes_in_production:
+        remedy = "take another environment, or add --yes-in-production if you mean it"
+        raise UsageFault("pgo drives load at prod, with orders of its own", remedy=remedy)
     duration, number = parse_seconds("--seconds", seconds), connection_count(connections)
     path = ROOT / main_package(ROOT, s.settings.service) / NAME
     s.runner.act(f"profile {env} under {duration:.0f} s of load", lambda: _take(s, path, duration, number))

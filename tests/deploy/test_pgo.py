@@ -13,7 +13,9 @@ from ..support.service import Service
 pytestmark = pytest.mark.slow
 
 
-@pytest.fixture(scope="module", params=[pytest.param("docker", marks=pytest.mark.docker), "process"])
+@pytest.fixture(
+    scope="module", params=[pytest.param("docker", marks=[pytest.mark.docker, pytest.mark.full]), "process"]
+)
 def service(make_service: Callable[..., Service], request: pytest.FixtureRequest) -> Service:
     """A service that is deployed."""
     made = make_service(request.param, database="none")

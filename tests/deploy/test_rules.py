@@ -15,7 +15,10 @@ pytestmark = pytest.mark.slow
 ONE_AN_HOUR = {"resource": "POST /v1/orders", "threshold": 1, "statIntervalInMs": 3_600_000, "burst": 1}
 
 
-@pytest.fixture(scope="module", params=[pytest.param("docker", marks=pytest.mark.docker), "process"])
+@pytest.fixture(
+    scope="module",
+    params=[pytest.param("docker", marks=pytest.mark.docker), pytest.param("process", marks=pytest.mark.full)],
+)
 def service(make_service: Callable[..., Service], request: pytest.FixtureRequest) -> Service:
     """A service that is deployed with the rules of the template."""
     made = make_service(request.param, database="none", guard="rules")

@@ -87,6 +87,7 @@ def test_a_process_that_exits_at_its_start_fails_the_deploy_and_the_former_ones_
     working(service)
 
 
+@pytest.mark.full
 def test_a_rollback_returns_to_the_processes_of_the_former_release(service: ServiceInCluster) -> None:
     before = service.status()["release"]["id"]
     change(service)
@@ -109,6 +110,7 @@ def test_the_log_and_a_shell_reach_a_process_by_its_name(service: ServiceInClust
     assert version.returncode == 0, version.stderr
 
 
+@pytest.mark.full
 def test_a_process_that_is_taken_out_ends_with_the_next_deploy(service: ServiceInCluster) -> None:
     overlay = service.folder / "deploy/kubernetes/overlays/staging/kustomization.yaml"
     with kept(service.folder / "invoke.yaml"), kept(overlay):

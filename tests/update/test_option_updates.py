@@ -12,6 +12,7 @@ import yaml
 
 from service_tasks.engine.template.ownership import MANAGED, read_ownership
 
+from ..support.sampling import some_of
 from ..support.service import ROOT, git
 from ..support.template_versions import VERSIONS
 from .updating import ANSWERS, Garage, Subject
@@ -41,6 +42,8 @@ OPTIONS = [
     ("jobs", "scheduled", "none"),
 ]
 """Options that are off at first, with the answers that switch them on and off."""
+ORDINARY = [each for each in OPTIONS if each[0] in ("kubernetes", "reconciler", "auth")]
+"""Those that an ordinary run switches: with a container, with one that needs another, with neither."""
 WITH_DATABASE = {**ANSWERS, "database": "postgres"}
 """What the options need."""
 WITH_CACHE = {"reconciler": {"cache": "redis"}}
@@ -64,7 +67,7 @@ def test_names_held_the_conditions_before_the_list(garage: Garage) -> None:
     assert ["/.github" in git(folder, "show", f"{version}:copier.yml") for version in (NAMES, LIST)] == [False, True]
 
 
-@pytest.mark.parametrize("version", [NAMES, LIST])
+@pytest.mark.parametrize("version", some_of([NAMES, LIST], [LIST]))
 @pytest.mark.parametrize(("before", "after"), SWITCHES)
 def test_copier_alone_brings_the_files_of_the_answers(garage: Garage, version: str, before: str, after: str) -> None:
     orders = garage.service(version, database=before, ci="github")
@@ -78,7 +81,7 @@ def test_copier_alone_brings_the_files_of_the_answers(garage: Garage, version: s
 
 
 @pytest.mark.usefixtures("unproved")
-@pytest.mark.parametrize("version", [NAMES, LIST])
+@pytest.mark.parametrize("version", some_of([NAMES, LIST], [LIST]))
 @pytest.mark.parametrize(("before", "after"), SWITCHES)
 def test_the_task_brings_the_files_of_the_answers(garage: Garage, version: str, before: str, after: str) -> None:
     orders = garage.service(version, database=before, license="mit", ci="none")
@@ -94,8 +97,8 @@ def test_the_task_brings_the_files_of_the_answers(garage: Garage, version: str, 
 
 @pytest.mark.usefixtures("unproved")
 @pytest.mark.parametrize("version", [*(pytest.param(each, marks=pytest.mark.full) for each in (NAMES, LIST)), NEWEST])
-@pytest.mark.parametrize(("option", "on"), [(option, on) for option, on, _ in OPTIONS])
-def test_the_task_brings_what_an_option_adds(garage: Garage, version: str, option: str, on: Any) -> None:
+@pytest.mark.parametrize(("option", "on", "_"), some_of(OPTIONS, ORDINARY))
+def test_the_task_brings_what_an_option_adds(garage: Garage, version: str, option: str, on: Any, _: str) -> None:
     needed = WITH_CACHE.get(option, {})
     orders = garage.service(version, **WITH_DATABASE)
     fresh = garage.fresh(NEWEST, **{**WITH_DATABASE, **needed, option: on})
@@ -121,7 +124,7 @@ def test_what_new_services_have_by_default_comes_to_no_other_one(
 
 
 @pytest.mark.usefixtures("unproved")
-@pytest.mark.parametrize(("option", "on", "off"), OPTIONS)
+@pytest.mark.parametrize(("option", "on", "off"), some_of(OPTIONS, ORDINARY))
 def test_the_task_removes_what_an_option_added(garage: Garage, option: str, on: Any, off: str) -> None:
     needed = WITH_CACHE.get(option, {})
     orders = garage.service(NEWEST, **{**WITH_DATABASE, **needed, option: on})
