@@ -97,8 +97,9 @@ def test_the_task_brings_the_files_of_the_answers(garage: Garage, version: str, 
 
 @pytest.mark.usefixtures("unproved")
 @pytest.mark.parametrize("version", [*(pytest.param(each, marks=pytest.mark.full) for each in (NAMES, LIST)), NEWEST])
-@pytest.mark.parametrize(("option", "on", "_"), some_of(OPTIONS, ORDINARY))
-def test_the_task_brings_what_an_option_adds(garage: Garage, version: str, option: str, on: Any, _: str) -> None:
+@pytest.mark.parametrize("switch", some_of(OPTIONS, ORDINARY), ids=lambda switch: switch[0])
+def test_the_task_brings_what_an_option_adds(garage: Garage, version: str, switch: tuple[str, Any, str]) -> None:
+    option, on, _ = switch
     needed = WITH_CACHE.get(option, {})
     orders = garage.service(version, **WITH_DATABASE)
     fresh = garage.fresh(NEWEST, **{**WITH_DATABASE, **needed, option: on})
@@ -124,8 +125,9 @@ def test_what_new_services_have_by_default_comes_to_no_other_one(
 
 
 @pytest.mark.usefixtures("unproved")
-@pytest.mark.parametrize(("option", "on", "off"), some_of(OPTIONS, ORDINARY))
-def test_the_task_removes_what_an_option_added(garage: Garage, option: str, on: Any, off: str) -> None:
+@pytest.mark.parametrize("switch", some_of(OPTIONS, ORDINARY), ids=lambda switch: switch[0])
+def test_the_task_removes_what_an_option_added(garage: Garage, switch: tuple[str, Any, str]) -> None:
+    option, on, off = switch
     needed = WITH_CACHE.get(option, {})
     orders = garage.service(NEWEST, **{**WITH_DATABASE, **needed, option: on})
     fresh = garage.fresh(NEWEST, **WITH_DATABASE, **needed)
