@@ -69,7 +69,7 @@ class Folder:
 
     def check(self, env: str = "staging", sets: Iterable[str] = ()) -> list[Finding]:
         """What is wrong with an environment."""
-        return Environments(self.root, ["dev", "staging"]).check(self._environment(env), sets)
+        return Environments(self.root, sorted({"dev", "staging", env})).check(self._environment(env), sets)
 
     def only(self, env: str = "staging", sets: Iterable[str] = ()) -> Finding:
         """The one thing that is wrong."""

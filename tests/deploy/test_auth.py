@@ -106,13 +106,17 @@ def test_a_release_that_reaches_no_issuer_gets_no_traffic(issued: tuple[Service,
     assert place(service, token).status == 201
 
 
-def test_a_development_key_is_no_key_for_production(issued: tuple[Service, Issuer]) -> None:
-    service, _ = issued
+def test_a_development_key_is_no_key_for_production_which_needs_an_issuer(issued: tuple[Service, Issuer]) -> None:
+    service, issuer = issued
     values = f"AUTH_DEV_KEY=for-development-only\nEDGE_PORT={free_port()}\n"
     (service.folder / ".env.prod.local").write_text(values)
 
-    refused = service.invoke("deploy", "--env=prod")
+    without = service.invoke("deploy", "--env=prod")
+    sets = (f"--set=AUTH_JWKS_URL={issuer.url}", f"--set=AUTH_ISSUER={issuer.url}")
+    beside = service.invoke("deploy", "--env=prod", *sets)
     service.invoke("down", "--env=prod", "--volumes", "--yes")
 
-    assert refused.returncode == 5, refused.stdout + refused.stderr
-    assert 'AUTH_DEV_KEY: is for development and refused in "prod"' in refused.stderr
+    assert without.returncode == 2, without.stdout + without.stderr
+    assert "only dev and staging may do without an issuer" in without.stderr
+    assert beside.returncode == 5, beside.stdout + beside.stderr
+    assert "AUTH_DEV_KEY: is given besides AUTH_JWKS_URL" in beside.stderr

@@ -26,6 +26,7 @@ GENERATED = "DATABASE_PASSWORD"
 """A secret that no person needs to choose: that of a database which belongs to the environment's own stack."""
 DEV_KEY, ISSUER_KEYS = "AUTH_DEV_KEY", "AUTH_JWKS_URL"
 """Another: what signs tokens where no issuer has published keys. The service refuses it outside dev and staging."""
+WITHOUT_ISSUER = ("dev", "staging")
 COMMAND_LINE = "--set"
 DRAIN_LEAD = "DRAIN_LEAD"
 ADDRESS = ("HTTP_PORT", "ADMIN_PORT", "LISTEN_HOST")
@@ -177,7 +178,9 @@ class Environments:
         for file in self.files(environment.name):
             findings += check_lines(file, self.schema) + check_names(file, self.schema)
         configuration = self.configuration(environment, sets)
-        findings += self._check_values(configuration) + self._check_name(configuration)
+        findings += (
+            self._check_values(configuration) + self._check_name(configuration) + self._check_issuer(configuration)
+        )
         findings += check_compose(read_env_file(self.tracked_file(environment.name)))
         return findings + self._check_secrets(environment) + self._check_same_keys(environment.name)
 
@@ -211,6 +214,14 @@ class Environments:
             return []
         message = f'is "{value.text}", and the binary of {name} starts in {name} only'
         return [Finding(value.origin, value.line, "APP_ENV", message)]
+
+    def _check_issuer(self, configuration: Configuration) -> list[Finding]:
+        """The service says so at its start, too: but by then an image was built, and a database made."""
+        name, asked = configuration.environment.name, DEV_KEY in self.schema.variables
+        if not asked or name in WITHOUT_ISSUER or configuration[ISSUER_KEYS]:
+            return []
+        message = "is required, and AUTH_ISSUER with it: only dev and staging may do without an issuer of tokens"
+        return [Finding(self.tracked_file(name).name, 0, ISSUER_KEYS, message)]
 
     def _value_fault(self, configuration: Configuration, variable: Variable, value: Value | None) -> str:
         environment = configuration.environment
