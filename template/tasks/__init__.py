@@ -15,7 +15,7 @@ from . import build, command_line, deploy, drill, env, local, maintenance, obser
 from .engine.core.paths import ROOT  # noqa: E402
 
 GROUPS = {
-    "Work": ["dev", "test", "lint", "doctor"],
+    "Work": ["dev", "test", "lint", "vuln", "doctor"],
     "Build": ["build", "image", "pgo"],
     "Deploy": ["deploy", "rollback", "up", "down", "kubernetes.processes"],
     "Watch": ["status", "history", "health", "logs", "exec", "observe"],

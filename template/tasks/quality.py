@@ -12,10 +12,13 @@ from .deploy import checked_configuration, with_secrets
 from .engine import doctor as examination
 from .engine.build.gobuild import TAGS
 from .engine.build.gotest import PROFILE, plan_coverage, plan_tests
-from .engine.build.toolchain import STATICCHECK, require_go
+from .engine.build.toolchain import GOVULNCHECK, STATICCHECK, require_go
 from .engine.core.console import table
 from .engine.core.errors import BuildFault, Fault, MissingFault
 from .engine.targets import make_target
+
+FOUND = "exit status 3"
+"""What go run says of a govulncheck that has found something."""
 
 
 @service_task(
@@ -78,6 +81,23 @@ def lint(c: Context) -> None:
                     f"{' '.join(argv[1:3])} has complaints", details=(done.stdout + done.stderr).splitlines()[-40:]
                 )
     print("No complaints.")
+
+
+@service_task(help={"db": "the address of a copy of the database, as in file:///srv/vulndb"})
+def vuln(c: Context, db: str = "") -> None:
+    """Look for known vulnerabilities in what the service calls (govulncheck)."""
+    s = session(c)
+    with s.console.step("govulncheck"):
+        options = ["-tags", TAGS, *(["-db", db] if db else [])]
+        done = s.runner.run([require_go(s.runner), "run", GOVULNCHECK, *options, "./..."], env=os.environ)
+    if done.ok:
+        print("No known vulnerabilities in what the service calls.")
+        return
+    told = (done.stdout + done.stderr).splitlines()
+    if FOUND in done.stderr:
+        raise Fault("the service calls code with known vulnerabilities", details=told[-60:])
+    remedy = "--db names a copy of https://vuln.go.dev, as in --db=file:///srv/vulndb"
+    raise MissingFault("vulnerabilities cannot be looked up", details=told[-5:], remedy=remedy)
 
 
 @service_task(help=ENV)

@@ -21,6 +21,7 @@ NOT_WRITABLE = ("initialize build cache", "module cache", "build cache is requir
 """What Go says where HOME, GOCACHE, GOMODCACHE or TMPDIR lead to no folder that it can write."""
 
 STATICCHECK = "honnef.co/go/tools/cmd/staticcheck@v0.8.2"
+GOVULNCHECK = "golang.org/x/vuln/cmd/govulncheck@v1.9.0"
 
 
 def find_go() -> str:
