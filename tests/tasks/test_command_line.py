@@ -165,6 +165,7 @@ def test_help_of_deploy_shows_every_option_with_its_explanation(service: Service
 OF_ALL_ENVIRONMENTS = (
     "test",
     "lint",
+    "vuln",
     "env.check",
     "env.diff",
     "kubernetes.processes",
