@@ -22,17 +22,23 @@ func Delete(ctx context.Context, r *Redis, key string) error {
 	return r.client.Del(ctx, r.prefix+key).Err()
 }
 
+// Missed is for tests: how often a cache was asked for what it does not have.
+func Missed(r *Redis) (n int, err error) { return counted(r.requests, "miss") }
+
 // OutdatedLater is for tests: how many entries were outdated for the second time.
-func OutdatedLater(r *Redis) (n int, err error) {
+func OutdatedLater(r *Redis) (n int, err error) { return counted(r.outdated, "later") }
+
+// counted returns what the series of a counter have counted whose last label has a value.
+func counted(counter prometheus.Collector, value string) (n int, err error) {
 	registry := prometheus.NewRegistry()
-	if err := registry.Register(r.outdated); err != nil {
+	if err := registry.Register(counter); err != nil {
 		return 0, err
 	}
 	families, err := registry.Gather()
 	for _, family := range families {
 		for _, series := range family.GetMetric() {
-			if series.GetLabel()[0].GetValue() == "later" {
-				n = int(series.GetCounter().GetValue())
+			if labels := series.GetLabel(); labels[len(labels)-1].GetValue() == value {
+				n += int(series.GetCounter().GetValue())
 			}
 		}
 	}
