@@ -40,13 +40,22 @@ type Nacos struct {
 	Password  string
 }
 
+// String says where the rules are, without a password that the address may have.
+func (n Nacos) String() string {
+	address := "an address that cannot be read"
+	if u, err := url.Parse(n.Address); err == nil {
+		address = u.Redacted()
+	}
+	return address + " " + n.Group + "/" + n.DataID
+}
+
 // errForbidden says that Nacos wants to know, again, who asks.
 var errForbidden = errors.New("it refuses who asks")
 
 // FollowNacos applies the rules in Nacos, at once and whenever they change, until ctx ends. While Nacos is away, has no
 // such content or one that is refused, the rules that were in force stay.
 func (g *Guard) FollowNacos(ctx context.Context, n Nacos) {
-	from := n.Address + " " + n.Group + "/" + n.DataID
+	from := n.String()
 	client := &nacosClient{Nacos: n}
 	var fault string
 	pause := settled

@@ -133,6 +133,15 @@ func followNacos(t *testing.T, n *nacosServer, change func(*Nacos)) *service {
 	return s
 }
 
+// stays holds that the rules in force have a threshold, and still do after a while.
+func (s *service) stays(threshold int) {
+	s.t.Helper()
+	time.Sleep(5 * settled)
+	if got := s.inForce(); got != threshold {
+		s.t.Errorf("the rules in force are %d", got)
+	}
+}
+
 func TestRulesInNacosAreAppliedAndSoIsEachOfTheirChanges(t *testing.T) {
 	n := newNacos(t)
 	s := followNacos(t, n, nil)
@@ -165,10 +174,7 @@ func TestWrongRulesInNacosAndNoneChangeNothing(t *testing.T) {
 		n.publish("/DEFAULT_GROUP/svc-rules", text)
 	}
 	n.do(func() { delete(n.contents, "/DEFAULT_GROUP/svc-rules") })
-	time.Sleep(5 * settled)
-	if got := s.inForce(); got != 2 {
-		t.Errorf("the rules in force are %d", got)
-	}
+	s.stays(2)
 	n.publish("/DEFAULT_GROUP/svc-rules", rulesOf(3))
 	s.until(3)
 }
@@ -180,10 +186,7 @@ func TestRulesStayWhileNacosIsAwayAndAreNewOnceItIsBack(t *testing.T) {
 	s.until(2)
 	n.do(func() { n.down = true })
 	n.publish("/DEFAULT_GROUP/svc-rules", rulesOf(3))
-	time.Sleep(5 * settled)
-	if got := s.inForce(); got != 2 {
-		t.Errorf("the rules in force are %d", got)
-	}
+	s.stays(2)
 	n.do(func() { n.down = false })
 	s.until(3)
 }
@@ -209,6 +212,14 @@ func TestNobodyAsksNacosAllTheTime(t *testing.T) {
 	defer n.mu.Unlock()
 	if len(n.asked) > 4 {
 		t.Errorf("while nothing changed, Nacos was asked for %v", n.asked)
+	}
+}
+
+func TestWhereTheRulesAreIsSaidWithoutThePasswordOfTheAddress(t *testing.T) {
+	for _, address := range []string{"http://reader:hunter2@nacos:8848/nacos", "http://reader:hunter2@nacos:%zz"} {
+		if told := (Nacos{Address: address, Group: "g", DataID: "d"}).String(); strings.Contains(told, "hunter2") {
+			t.Errorf("it says %s", told)
+		}
 	}
 }
 
