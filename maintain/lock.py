@@ -61,8 +61,10 @@ def lock(root: Path, *, upgrade: bool = False) -> Report:
             service = Path(scratch, "-".join(choice))
             own = dict(zip(QUESTIONS, choice, strict=True))
             answers = sources.answers({**example_answers(), **own, "module_path": _MODULE})
-            told = tuple(answers[name] for name in CONDITIONS) if answers else ()
-            if answers is None or told in variants:
+            if answers is None:
+                continue
+            told = tuple(answers[name] for name in CONDITIONS)
+            if told in variants:
                 continue
             sources.write(service, answers)
             _go(service, "mod", "tidy")
