@@ -7,7 +7,8 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+from .http_server import QuietHandler, serving
 
 
 @dataclass
@@ -28,7 +29,7 @@ def collecting() -> Iterator[Collector]:
     """Run a collector on this machine."""
     over = threading.Event()
 
-    class Handler(BaseHTTPRequestHandler):
+    class Handler(QuietHandler):
         def do_POST(self) -> None:
             body = b"".join(self._chunks())
             if collector.silent.is_set():
@@ -46,16 +47,9 @@ def collecting() -> Iterator[Collector]:
                 self.rfile.readline()
             self.rfile.readline()
 
-        def log_message(self, *_: object) -> None:
-            """Say nothing."""
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    collector = Collector(f"http://127.0.0.1:{server.server_port}")
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    try:
-        yield collector
-    finally:
-        over.set()
-        server.shutdown()
-        server.server_close()
+    with serving(Handler) as url:
+        collector = Collector(url)
+        try:
+            yield collector
+        finally:
+            over.set()

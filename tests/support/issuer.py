@@ -5,14 +5,14 @@ from __future__ import annotations
 import base64
 import json
 import subprocess
-import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
+
+from .http_server import QuietHandler, serving
 
 
 @dataclass(frozen=True)
@@ -67,7 +67,7 @@ class Issuer:
 def issuing(folder: Path) -> Iterator[Issuer]:
     """Run an issuer on this machine; its keys are at its URL."""
 
-    class Handler(BaseHTTPRequestHandler):
+    class Handler(QuietHandler):
         def do_GET(self) -> None:
             body = json.dumps({"keys": [key.public() for key in issuer.published]}).encode()
             self.send_response(503 if issuer.away else 200)
@@ -75,18 +75,9 @@ def issuing(folder: Path) -> Iterator[Issuer]:
             self.end_headers()
             self.wfile.write(body)
 
-        def log_message(self, *_: object) -> None:
-            """Say nothing."""
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    issuer = Issuer(folder, f"http://127.0.0.1:{server.server_port}")
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    try:
+    with serving(Handler) as url:
+        issuer = Issuer(folder, url)
         yield issuer
-    finally:
-        server.shutdown()
-        server.server_close()
 
 
 def _openssl(*words: str) -> bytes:
