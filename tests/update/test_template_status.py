@@ -16,6 +16,21 @@ from ..support.service import Service
 from ..support.template_versions import Template, replace
 from .updating import Garage, Subject
 
+SINCE_THE_FIRST = [
+    "kind",
+    "cache",
+    "events",
+    "reconciler",
+    "guard",
+    "rules_source",
+    "auth",
+    "tracing",
+    "jobs",
+    "runtime",
+    "kubernetes",
+]
+"""The questions that the first of the made-up releases did not ask yet."""
+
 
 def status(orders: Subject) -> Status:
     """The status of a service, which is not changed by looking."""
@@ -84,19 +99,7 @@ def test_questions_that_are_new_gone_or_changed_are_listed(template_versions: Te
 
 
 def test_a_value_that_became_a_question_is_a_new_one(garage: Garage) -> None:
-    assert status(garage.service("v1.0.0")).questions["new"] == [
-        "kind",
-        "cache",
-        "events",
-        "reconciler",
-        "guard",
-        "rules_source",
-        "auth",
-        "tracing",
-        "jobs",
-        "runtime",
-        "kubernetes",
-    ]
+    assert status(garage.service("v1.0.0")).questions["new"] == SINCE_THE_FIRST
 
 
 def test_a_template_that_cannot_be_reached_is_told(garage: Garage, template_versions: Template) -> None:
@@ -139,19 +142,7 @@ def test_the_task_prints_one_document(garage: Garage) -> None:
         "answers_edited": False,
         "differs": {"managed": [], "seeded": []},
         "questions": {
-            "new": [
-                "kind",
-                "cache",
-                "events",
-                "reconciler",
-                "guard",
-                "rules_source",
-                "auth",
-                "tracing",
-                "jobs",
-                "runtime",
-                "kubernetes",
-            ],
+            "new": SINCE_THE_FIRST,
             "gone": [],
             "changed": ["database", "ci"],
         },
