@@ -51,6 +51,7 @@ def test_rules_of_the_checkout_are_in_force_without_a_restart_and_until_another_
 
     service.edit("configs/rules.json", "3600000", "1000")
     service.edit("configs/rules.json", '"threshold": 1', '"threshold": 1000')
+    service.edit("configs/rules.json", '"burst": 1', '"burst": 1000')
     service.deploy()
 
     until(lambda: taken(service) == {201}, "the rules of the former release are in force still")
