@@ -88,6 +88,10 @@ class DockerOperations(Target):
 
     def pid_here(self) -> int:
         """The engine has it, in the numbers of the machine that it runs on."""
+        return int(self._container_here().attrs["State"]["Pid"])
+
+    def _container_here(self) -> Container:
+        """That of the slot that serves; UsageFault where its processes are none of this machine."""
         endpoint = self.stack.project.endpoint
         container = self.stack.require(f"app-{self._require_live()}")
         pid = int(container.attrs["State"]["Pid"])
@@ -95,13 +99,11 @@ class DockerOperations(Target):
             remedy = "call it in a checkout on that host, with the docker command's own engine"
             where = endpoint.place or endpoint.host
             raise UsageFault("the service's processes are not on this machine", where=where, remedy=remedy)
-        return pid
+        return container
 
     def admin_url(self) -> str:
         """By the address that its container has on this machine."""
-        self.pid_here()
-        container = self.stack.require(f"app-{self._require_live()}")
-        networks = container.attrs["NetworkSettings"]["Networks"]
+        networks = self._container_here().attrs["NetworkSettings"]["Networks"]
         address = next(each["IPAddress"] for name, each in sorted(networks.items()) if name.endswith("front"))
         return f"http://{address}:{ADMIN_PORT}"
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from ..config.configuration import Configuration
 from ..config.settings import Settings
 from ..core.errors import DeployFault, UsageFault
-from ..core.processes import Processes
+from ..core.processes import Process, Processes
 from ..core.runner import FOR_SERVICE, Runner, clean_environment
 from ..core.slots import SLOTS
 from ..deploy.target import Target, nothing_serves
@@ -66,12 +66,10 @@ class ProcessOperations(Target):
 
     def apply_rules(self, text: str) -> str:
         """In the release's folder."""
-        self.pid_here()
-        live = self.live_slot()
-        process = self.running.get(live)
-        release = process.release if process else ""
-        program = self.release_folder(release) / self.settings.service
-        return rules.apply(program, self.environment(release), self.environment_name, self.running.log_file(live), text)
+        slot, process = self._serving()
+        program = self.release_folder(process.release) / self.settings.service
+        values, log = self.environment(process.release), self.running.log_file(slot)
+        return rules.apply(program, values, self.environment_name, log, text)
 
     def execute(self, service: str, command: Sequence[str]) -> int:
         """Run it with the environment of the process that serves."""
@@ -79,16 +77,16 @@ class ProcessOperations(Target):
 
     def pid_here(self) -> int:
         """The process of the slot that serves."""
-        process = self.running.get(self.live_slot())
-        if process is None:
-            raise nothing_serves(self.environment_name)
-        return process.pid
+        return self._serving()[1].pid
 
     def admin_url(self) -> str:
         """As the process has logged it, for any free port is given to it."""
-        self.pid_here()
-        lines = self.running.log_file(self.live_slot()).read_text(encoding="utf-8", errors="replace").splitlines()
-        listening = next(line for line in reversed(lines) if '"msg":"listening"' in line)
+        log = self.running.log_file(self._serving()[0])
+        lines = log.read_text(encoding="utf-8", errors="replace").splitlines()
+        listening = next((line for line in reversed(lines) if '"msg":"listening"' in line), "")
+        if not listening:
+            remedy = "deploy with LOG_LEVEL=info: the service logs then where it tells operators"
+            raise UsageFault("the service has not logged where its profiles are", where=str(log), remedy=remedy)
         return f"http://{json.loads(listening)['admin']}"
 
     def reached_from_here(self, values: Mapping[str, str]) -> dict[str, str]:
@@ -126,6 +124,14 @@ class ProcessOperations(Target):
         """The whole environment of the process that serves."""
         process = self.running.get(self.live_slot())
         return self.environment(process.release) if process else {}
+
+    def _serving(self) -> tuple[str, Process]:
+        """The slot that serves, and its process."""
+        slot = self.live_slot()
+        process = self.running.get(slot)
+        if process is None:
+            raise nothing_serves(self.environment_name)
+        return slot, process
 
     def _not_drilled(self, drill: str) -> UsageFault:
         return UsageFault(
