@@ -49,8 +49,11 @@ class Gate:
     def let_through(self, data: bytes, ignored: Callable[[str], bool]) -> None:
         """Return when these bytes may pass: from the chosen command on nothing does until the gate is opened."""
         command = _command_in(data)
+        # It asks the engine, which may wait for the rest of a command that another thread is passing on: so not while
+        # that one would have to wait for this one.
+        counts = bool(command) and not ignored(command)
         with self._counting:
-            if command and not ignored(command) and not self._opened.is_set():
+            if counts and not self._opened.is_set():
                 self.commands.append(_without_names(command))
                 if self.before and self.commands.count(self.before) == self.turn:
                     self.reached.set()
