@@ -24,9 +24,9 @@ from .rendering import example_answers
 FILES = ("go.mod", "go.sum")
 MODULES = "includes/modules.txt"
 """The names of all modules, which none of a service may have."""
-QUESTIONS = ("database", "cache", "events", "reconciler", "guard", "rules_source", "auth", "tracing", "jobs")
+QUESTIONS = ("database", "cache", "events", "reconciler", "guard", "rules_source", "auth", "tracing", "plugins", "jobs")
 """Those whose answers change what Go imports."""
-CONDITIONS = ("database", "cache", "events", "changes", "rules_from", "auth", "tracing", "jobs")
+CONDITIONS = ("database", "cache", "events", "changes", "rules_from", "auth", "tracing", "plugins", "jobs")
 """What conditions are about: in the place of some answers is what follows from them."""
 
 Choice = tuple[str, ...]

@@ -22,6 +22,7 @@ GROUPS = {
     "Operate": [
         "maintenance",
         "rules.apply",
+        "plugins.apply",
         "drill.kill",
         "drill.pause",
         "drill.latency",
@@ -44,6 +45,10 @@ def _collection() -> Collection:
         from . import rules
 
         root.add_collection(Collection.from_module(rules), "rules")
+    if importlib.util.find_spec(f"{__package__}.plugins"):  # A service has it that was made with plugins.
+        from . import plugins
+
+        root.add_collection(Collection.from_module(plugins), "plugins")
     if importlib.util.find_spec(f"{__package__}.kubernetes"):  # A service has it that was made for Kubernetes.
         from . import kubernetes
 

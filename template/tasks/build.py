@@ -41,7 +41,7 @@ def _build(s: Session, go: str, environment: Environment, platform: str) -> str:
     package = main_package(s.runner.root, s.settings.service)
     plan = gobuild.plan_build(go, s.runner.root, environment, info, platform, package, s.settings.programs)
     gobuild.build(s.runner, plan, info)
-    return "\n".join(_told(s, each.output, info.version) for each in (plan, *plan.beside))
+    return "\n".join(_told(s, each.output, info.version) for each in (plan, *plan.beside, *plan.plugins))
 
 
 def _told(s: Session, output: Path, version: str) -> str:

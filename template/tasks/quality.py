@@ -63,7 +63,8 @@ def lint(c: Context) -> None:
     s = session(c)
     go = require_go(s.runner)
     root = s.runner.root
-    folders = [name for name in ("cmd", "internal", "api", "configs", "migrations", "edge") if (root / name).is_dir()]
+    sources = ("cmd", "internal", "api", "configs", "migrations", "plugins", "edge")
+    folders = [name for name in sources if (root / name).is_dir()]
     with s.console.step("gofmt"):
         unformatted = s.runner.read([go.removesuffix("go") + "gofmt" if os.sep in go else "gofmt", "-l", *folders])
         if unformatted.stdout.strip() or not unformatted.ok:

@@ -10,6 +10,8 @@ from .cli import ENV, service_task, session
 from .engine.core.console import Step
 from .engine.core.errors import UsageFault
 from .engine.core.paths import ROOT
+from .engine.deploy.overrides import RULES as OVERRIDE
+from .engine.deploy.overrides import Change
 from .engine.deploy.target import Target
 from .engine.targets import described, locked, make_targets
 from .locking import LOCK_WAIT, parse_wait
@@ -21,22 +23,21 @@ RULES = "configs/rules.json"
 def apply(c: Context, env: str = "dev", file: str = RULES, lock_wait: str = "0") -> None:
     """Have the release that serves hold requests to the rules of this checkout, from now on and without a restart."""
     s = session(c, env)
-    text = _read(file)
+    change = Change(OVERRIDE, {"": _read(file)})
     targets = make_targets(s.runner, s.settings, s.environments.configuration(s.environment))
     with locked(targets, f"rules.apply --env={env}", parse_wait(lock_wait), s.console.note):
         s.console.title(f"Changing the rules of {s.settings.service} in {env} ({described(targets)})")
         for target in targets:
             with s.console.step(target.host or "apply") as step:
-                s.runner.act(f"hand {file} to {target.url}", partial(_apply, target, text, step))
+                s.runner.act(f"hand {file} to {target.url}", partial(_apply, target, change, step))
 
 
-def _apply(target: Target, text: str, step: Step) -> None:
-    step.detail = target.apply_rules(text)
+def _apply(target: Target, change: Change, step: Step) -> None:
+    step.detail = target.apply_override(change)
 
 
-def _read(file: str) -> str:
-    path = ROOT / file
+def _read(file: str) -> bytes:
     try:
-        return path.read_text(encoding="utf-8")
-    except (OSError, UnicodeError) as error:
+        return (ROOT / file).read_bytes()
+    except OSError as error:
         raise UsageFault(f"{file} cannot be read: {error}", remedy="name another file by --file") from error

@@ -9,7 +9,19 @@ from ..support.options import JINJA, read_choices, read_settings
 from ..support.service import ROOT
 
 Answers = dict[str, Any]
-GO = ("database", "cache", "events", "reconciler", "guard", "rules_source", "auth", "tracing", "jobs", "kubernetes")
+GO = (
+    "database",
+    "cache",
+    "events",
+    "reconciler",
+    "guard",
+    "rules_source",
+    "auth",
+    "tracing",
+    "plugins",
+    "jobs",
+    "kubernetes",
+)
 """The questions whose answers change the Go code."""
 CHOICES: dict[str, list[Any]] = {name: read_choices(ROOT)[name] for name in GO}
 UNASKED = {

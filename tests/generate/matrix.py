@@ -18,6 +18,7 @@ WITH_GUARD = {
 }
 WITH_AUTH = {("postgres", "scratch"), ("mysql", "alpine"), ("sqlite", "alpine"), ("none", "distroless")}
 WITH_TRACING = {("postgres", "distroless"), ("mysql", "alpine"), ("sqlite", "scratch"), ("none", "alpine")}
+WITH_PLUGINS = {("postgres", "scratch"), ("mysql", "distroless"), ("sqlite", "scratch"), ("none", "alpine")}
 WITH_JOBS = {("postgres", "alpine"), ("postgres", "distroless"), ("mysql", "distroless"), ("mysql", "scratch")}
 
 # Two Latin squares, and a row for the fourth answer of `ci`: every pair of choices of two questions is in them.
@@ -35,6 +36,7 @@ MATRIX = [
         "rules_source": WITH_GUARD.get((database, runtime), "file"),
         "auth": "jwt" if (database, runtime) in WITH_AUTH else "none",
         "tracing": "otlp" if (database, runtime) in WITH_TRACING else "none",
+        "plugins": "wasm" if (database, runtime) in WITH_PLUGINS else "none",
         "jobs": "scheduled" if (database, runtime) in WITH_JOBS else "none",
     }
     for row, database in enumerate(DATABASES)
@@ -53,6 +55,7 @@ MATRIX = [
         "rules_source": "file",
         "auth": "jwt" if database == "none" else "none",
         "tracing": "otlp" if database == "mysql" else "none",
+        "plugins": "wasm" if database == "postgres" else "none",
         "jobs": "scheduled" if database == "postgres" else "none",
     }
     for row, database in enumerate(DATABASES)
@@ -77,6 +80,7 @@ TRACES = {
     ("guard", "rules"): r"(?i)platform/guard|rules\.json",
     ("rules_source", "nacos"): r"(?i)nacos",
     ("auth", "jwt"): r"(?i)platform/auth|AUTH_(JWKS|ISSUER|AUDIENCE|DEV)|golang-jwt|jwkset|\bbearer\b|app/auth",
+    ("plugins", "wasm"): r"(?i)platform/plugins|wasm|wazero|PLUGINS_DIR|check-plugins|header-policy",
     ("tracing", "otlp"): r"go\.opentelemetry\.io|platform/tracing|OTEL_(EXPORTER|TRACES)|otelpgx|otelsql|redisotel",
     ("jobs", "scheduled"): r"platform/schedule|schedule_runs|robfig|schedule_db_version|jobs: scheduled",
     ("kubernetes", True): r"(?i)kubernetes|kubectl|kustomiz",

@@ -37,6 +37,7 @@ def test_what_a_question_refuses_is_no_combination() -> None:
         "rules_source": "file",
         "auth": "none",
         "tracing": "none",
+        "plugins": "none",
         "jobs": "none",
         "kubernetes": True,
     } not in every()
@@ -49,10 +50,11 @@ def test_what_a_question_refuses_is_no_combination() -> None:
         "rules_source": "file",
         "auth": "none",
         "tracing": "none",
+        "plugins": "none",
         "jobs": "none",
         "kubernetes": True,
     } not in every()
-    assert len([each for each in every() if each["cache"] == "redis" and each["reconciler"] == "log"]) == 192
+    assert len([each for each in every() if each["cache"] == "redis" and each["reconciler"] == "log"]) == 384
 
 
 def test_a_combination_has_a_name_of_its_own() -> None:

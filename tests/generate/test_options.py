@@ -126,14 +126,14 @@ WRONG = {
         edit("copier.yml", CI_BLOCK, CI_BLOCK.replace("ci !=", "database == 'none' and ci !=")),
         (
             "the blocks are about license, database, cache, events, reconciler, changes, guard, rules_from, "
-            "auth, tracing, jobs, kubernetes, ci and database: not one for a question, or not in their order"
+            "auth, tracing, plugins, jobs, kubernetes, ci and database: not one for a question, or not in their order"
         ),
     ),
     "two blocks": (
         edit("copier.yml", CI_BLOCK, CI_BLOCK.replace("ci", "license")),
         (
             "the blocks are about license, database, cache, events, reconciler, changes, guard, rules_from, "
-            "auth, tracing, jobs, kubernetes, license: not one for a question, or not in their order"
+            "auth, tracing, plugins, jobs, kubernetes, license: not one for a question, or not in their order"
         ),
     ),
     "a new question without a default": (

@@ -39,6 +39,7 @@ WIDEST: Answers = {
     "rules_source": "file",
     "auth": "jwt",
     "tracing": "none",
+    "plugins": "wasm",
     "jobs": "scheduled",
 }
 """The options with most Go code, but for tracing: its modules take as long to compile as all the others."""

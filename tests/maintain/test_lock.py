@@ -81,7 +81,7 @@ def test_no_other_questions_change_what_go_imports() -> None:
     named = [entry for block in read_blocks(ROOT) for entry in block.conditions()]
     conditions += [condition for condition, name in named if any(within(path, [name]) for path in written)]
     assert {word for text in conditions for word in NAME.findall(text)} - WORDS == set(CONDITIONS) | OF_OUR_OWN
-    assert len(choices(ROOT)) == 1536
+    assert len(choices(ROOT)) == 3072
 
 
 def test_every_module_that_a_service_may_need_is_one_that_none_may_be() -> None:

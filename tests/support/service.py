@@ -10,9 +10,10 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from email.message import Message
 from pathlib import Path
 from typing import Any
 
@@ -23,10 +24,11 @@ ROOT = Path(__file__).resolve().parents[2]
 
 @dataclass(frozen=True)
 class Answer:
-    """An HTTP answer: status 0 where there was none."""
+    """An HTTP answer: status 0 where there was none; the names of headers are in lower case."""
 
     status: int
     body: Any
+    headers: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass
@@ -196,9 +198,9 @@ def request(method: str, url: str, body: Any = None, headers: dict[str, str] | N
     call = urllib.request.Request(url, data, sent, method=method)
     try:
         with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(call, timeout=10) as answer:
-            return Answer(answer.status, _document(answer.read()))
+            return Answer(answer.status, _document(answer.read()), _headers(answer.headers))
     except urllib.error.HTTPError as error:
-        return Answer(error.code, _document(error.read()))
+        return Answer(error.code, _document(error.read()), _headers(error.headers))
     except OSError as error:
         return Answer(0, str(error))
 
@@ -218,6 +220,10 @@ def parse_answer(text: str) -> Answer:
     """An answer that another process printed as JSON."""
     status, body = json.loads(text)
     return Answer(status, body)
+
+
+def _headers(message: Message) -> dict[str, str]:
+    return {name.lower(): value for name, value in message.items()}
 
 
 def _document(data: bytes) -> Any:

@@ -212,6 +212,7 @@ CHANGES: tuple[tuple[str, Undo], ...] = (
     ("v1.3.0", never_asked("guard", "none")),
     ("v1.3.0", never_asked("auth", "none")),
     ("v1.3.0", never_asked("tracing", "none")),
+    ("v1.3.0", never_asked("plugins", "none")),
     ("v1.3.0", never_asked("jobs", "none")),
     # A question that sets the defaults of others.
     ("v1.3.0", without_kinds),

@@ -39,6 +39,7 @@ OPTIONS = [
     ("guard", "rules", "none"),
     ("auth", "jwt", "none"),
     ("tracing", "otlp", "none"),
+    ("plugins", "wasm", "none"),
     ("jobs", "scheduled", "none"),
 ]
 """Options that are off at first, with the answers that switch them on and off."""

@@ -25,6 +25,7 @@ SINCE_THE_FIRST = [
     "rules_source",
     "auth",
     "tracing",
+    "plugins",
     "jobs",
     "runtime",
     "kubernetes",

@@ -60,6 +60,11 @@ func (h *Health) Drain() { h.draining.Store(true) }
 // Draining reports whether Drain was called.
 func (h *Health) Draining() bool { return h.draining.Load() }
 
+// IsProbe reports whether a route is one of the probes, which come every few seconds.
+func IsProbe(route string) bool {
+	return route == "/livez" || route == "/readyz" || route == "/startupz"
+}
+
 // Register adds the probes to r: /livez, /readyz and /startupz.
 func (h *Health) Register(r gin.IRouter) {
 	r.GET("/livez", h.live)

@@ -13,6 +13,7 @@ from pathlib import Path
 from ..config.settings import Environment, parse_platform
 from ..core.errors import BuildFault, MissingFault, UsageFault
 from ..core.runner import Runner, Running
+from . import plugins
 from .source import BuildInfo
 from .toolchain import cannot_write, go_environment, main_package, this_machine
 
@@ -26,8 +27,8 @@ LEVEL_VARIABLES = {"amd64": "GOAMD64", "arm64": "GOARM64", "arm": "GOARM"}
 class GoBuild:
     """A planned build: the command, what it adds to the environment, and where the binary goes.
 
-    `beside` are those of the other programs in cmd/ that go with the service. The service's own is `verified`: it says
-    what was built into it.
+    `beside` are those of the other programs in cmd/ that go with the service, and `plugins` those of its plugins. The
+    service's own is `verified`: it says what was built into it.
     """
 
     argv: tuple[str, ...]
@@ -39,10 +40,11 @@ class GoBuild:
     package: str
     verified: bool = True
     beside: tuple[GoBuild, ...] = ()
+    plugins: tuple[GoBuild, ...] = ()
 
     @property
     def packages(self) -> list[str]:
-        """The packages of all of it."""
+        """The packages of the programs."""
         return [self.package, *(each.package for each in self.beside)]
 
 
@@ -62,7 +64,8 @@ def plan_build(
     plan = _plan(go, root, environment, info, platform, package)
     own = [replace(info, service=program) for program in programs]
     beside = [_plan(go, root, environment, each, platform, main_package(root, each.service)) for each in own]
-    return replace(plan, beside=tuple(replace(each, verified=False) for each in beside))
+    unverified = tuple(replace(each, verified=False) for each in beside)
+    return replace(plan, beside=unverified, plugins=plan_plugins(go, root))
 
 
 def _plan(go: str, root: Path, environment: Environment, info: BuildInfo, platform: str, package: str) -> GoBuild:
@@ -80,6 +83,18 @@ def _plan(go: str, root: Path, environment: Environment, info: BuildInfo, platfo
         argv += ["-gcflags", gcflags]
     native = not parts or (parts["os"], parts["arch"]) == this_machine()
     return GoBuild((*argv, "-o", str(output), package), env, output, ldflags, gcflags, native, package)
+
+
+def plan_plugins(go: str, root: Path) -> tuple[GoBuild, ...]:
+    """The commands that build the plugins."""
+    return tuple(_plan_plugin(go, root, name) for name in plugins.written_in_go(root))
+
+
+def _plan_plugin(go: str, root: Path, name: str) -> GoBuild:
+    output, package = plugins.built(root) / f"{name}{plugins.PROGRAM}", f"./{plugins.FOLDER}/{name}"
+    argv = (go, "build", "-trimpath", "-buildvcs=false", *plugins.OPTIONS, "-o", str(output), package)
+    env = {"CGO_ENABLED": "0", **plugins.TARGET}
+    return GoBuild(argv, env, output, "", "", native=False, package=package, verified=False)
 
 
 def plan_image_build(
@@ -165,20 +180,20 @@ class BegunBuild:
 
 def begin(runner: Runner, plan: GoBuild) -> BegunBuild:
     """Start the compiler."""
-    plan.output.parent.mkdir(exist_ok=True)
+    plan.output.parent.mkdir(parents=True, exist_ok=True)
     draft = plan.output.with_name(f".{plan.output.name}.{os.getpid()}")
     if plan.output.exists():
         # Go leaves a binary alone that is up to date, and links anew where there is none.
         shutil.copy2(plan.output, draft)
     argv = [str(draft) if word == str(plan.output) else word for word in plan.argv]
     running = runner.begin(argv, {**go_environment(), **plan.env})
-    return BegunBuild(runner, plan, draft, running, [begin(runner, each) for each in plan.beside])
+    return BegunBuild(runner, plan, draft, running, [begin(runner, each) for each in (*plan.beside, *plan.plugins)])
 
 
 def build(runner: Runner, plan: GoBuild, info: BuildInfo, begun: BegunBuild | None = None) -> None:
     """Run the build, or finish one that was begun, and check it; the faults are those of `BegunBuild.finish`."""
     if runner.dry:
-        for each in (plan, *plan.beside):
+        for each in (plan, *plan.beside, *plan.plugins):
             runner.run(each.argv)
         return
     begun = begun or begin(runner, plan)
@@ -186,6 +201,22 @@ def build(runner: Runner, plan: GoBuild, info: BuildInfo, begun: BegunBuild | No
         begun.finish(info)
     finally:
         begun.end()
+    if plan.verified:
+        _collect(runner, plan.plugins)
+
+
+def build_plugins(runner: Runner, go: str, info: BuildInfo) -> None:
+    """Build the plugins alone; the faults are those of `BegunBuild.finish`."""
+    plans = plan_plugins(go, runner.root)
+    for each in plans:
+        build(runner, each, info)
+    if not runner.dry:
+        _collect(runner, plans)
+
+
+def _collect(runner: Runner, plans: Sequence[GoBuild]) -> None:
+    if (runner.root / plugins.FOLDER).is_dir():
+        plugins.collect(runner.root, [each.output.stem for each in plans])
 
 
 def _verify(runner: Runner, plan: GoBuild, binary: Path, info: BuildInfo) -> None:
@@ -228,7 +259,7 @@ def _file_name(info: BuildInfo, platform: str) -> str:
 
 
 def package_folder(runner: Runner, plan: GoBuild) -> Path:
-    """A folder that holds the binary as out/app, and each beside it by its name, to stand in for the build stage."""
+    """A folder that holds the binary as out/app, and what goes with it by its name, to stand in for the build stage."""
     folder = plan.output.parent / f".image-{plan.output.name}"
     if runner.dry:
         return folder
@@ -237,4 +268,6 @@ def package_folder(runner: Runner, plan: GoBuild) -> Path:
     for name, each in {"app": plan, **{Path(each.package).name: each for each in plan.beside}}.items():
         shutil.copy2(each.output, folder / "out" / name)
         (folder / "out" / name).chmod(0o755)
+    if plugins.built(runner.root).is_dir():
+        shutil.copytree(plugins.built(runner.root), folder / "out" / plugins.FOLDER)
     return folder

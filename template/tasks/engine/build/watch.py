@@ -15,7 +15,7 @@ from .gobuild import build, plan_build
 from .source import read_build_info
 from .toolchain import main_package, require_go
 
-WATCHED = ("cmd", "internal", "api", "configs", "migrations", "go.mod")
+WATCHED = ("cmd", "internal", "api", "configs", "migrations", "plugins", "go.mod")
 INTERVAL = 0.3
 """Seconds between two looks at the files: below what a person notices, above what the disk does."""
 

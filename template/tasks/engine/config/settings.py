@@ -15,6 +15,7 @@ from .values import count, fault, flag, matching, one_of, seconds
 TARGETS = ("docker", "process", "kubernetes")
 JOBS = ("none", "scheduled")
 GUARDS = ("none", "rules")
+PLUGINS = ("none", "wasm")
 DATABASES = ("postgres", "mysql", "sqlite", "none")
 REGISTRY = r"([a-z0-9][a-z0-9.-]*(:[0-9]+)?(/[a-z0-9._-]+)*)?"
 PLATFORM = re.compile(r"(?P<os>[a-z0-9]+)/(?P<arch>[a-z0-9]+)(/(?P<level>v[0-9.]+))?")
@@ -90,6 +91,7 @@ class Settings:
     processes: tuple[ProcessType, ...] = ()
     jobs: str = "none"
     guard: str = "none"
+    plugins: str = "none"
     healthy_timeout: float = 60
     drain_timeout: float = 30
     rto_seconds: float = 28
@@ -158,6 +160,7 @@ def read_settings(data: Mapping[str, Any]) -> Settings:
         processes=process_types(data.get("processes") or {}),
         jobs=one_of("jobs", data.get("jobs", "none"), JOBS),
         guard=one_of("guard", data.get("guard", "none"), GUARDS),
+        plugins=one_of("plugins", data.get("plugins", "none"), PLUGINS),
         healthy_timeout=seconds("healthy_timeout", data.get("healthy_timeout", 60)),
         drain_timeout=seconds("drain_timeout", data.get("drain_timeout", 30)),
         rto_seconds=seconds("rto_seconds", data.get("rto_seconds", 28)),

@@ -50,10 +50,15 @@ def private_folder(path: Path) -> Path:
 
 def write_private(path: Path, content: str, mode: int = 0o600) -> None:
     """Write `content` to `path` as a whole or not at all, with `mode`, in a folder only its owner can enter."""
+    write_private_bytes(path, content.encode(), mode)
+
+
+def write_private_bytes(path: Path, content: bytes, mode: int = 0o600) -> None:
+    """Do the same with what is no text."""
     private_folder(path.parent)
     draft = path.with_name(f".{path.name}.{os.getpid()}")
     draft.touch(mode=0o600)
-    draft.write_text(content, encoding="utf-8")
+    draft.write_bytes(content)
     draft.chmod(mode)
     draft.replace(path)
 

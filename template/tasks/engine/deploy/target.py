@@ -14,6 +14,7 @@ from ..core.errors import DeployFault, UsageFault
 from ..core.network import fetch_json
 from .job_runs import JobRun
 from .lock import Lease
+from .overrides import Change
 from .releases import Deployment, Release, ReleaseStore, last_of
 
 
@@ -214,8 +215,8 @@ class Target(Protocol):
     def set_maintenance(self, on: bool) -> None:
         """Turn the maintenance page on or off, now and after a restart of the front door."""
 
-    def apply_rules(self, text: str) -> str:
-        """Have the release that serves hold requests to rules, until another one serves. Gives a detail line.
+    def apply_override(self, change: Change) -> str:
+        """Have the release that serves go by other rules or plugins, until another one serves. Gives a detail line.
 
         DeployFault with the service's words where it does not take them, UsageFault where it looks for none.
         """

@@ -25,7 +25,7 @@ from ..core.errors import UsageFault
 from ..core.paths import write_private
 from ..core.runner import clean_environment
 from ..core.slots import SLOTS
-from ..deploy import rules
+from ..deploy import overrides
 from ..edge.definition import EDGE, edge_fingerprint
 from .endpoint import Endpoint
 from .kept_releases import RELEASE, SECRETS
@@ -203,12 +203,13 @@ class ComposeProject:
         Beside that, what the release runs beside the service.
         """
         types = [each.document() for each in self.settings.processes]
-        ruled = {rules.VARIABLE: f"{SECRETS}/{rules.FILE}"} if self.settings.guard != "none" else {}
+        settings = self.settings
+        places = overrides.variables(SECRETS, settings.guard != "none", settings.plugins != "none")
         return {
             "image": image,
             "pull_policy": "never",
             "environment": {
-                **ruled,
+                **places,
                 **{name: _literal(value) for name, value in self.configuration.service_values().items()},
                 **{f"{name}_FILE": f"{SECRETS}/{name}" for name in sorted(self.configuration.secret_values())},
             },

@@ -8,7 +8,7 @@ import re
 import socket
 import tarfile
 import time
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime
 from functools import cached_property
@@ -167,25 +167,28 @@ class Engine:
 
     def put_file(self, container: Container, folder: str, name: str, content: str) -> None:
         """Write a file into a container's volume, as a whole."""
-        self.put_files(container, folder, {name: content}, 0o600)
+        self.put_files(container, folder, {name: content.encode()}, 0o600)
 
-    def put_files(self, container: Container, folder: str, files: Mapping[str, str], mode: int) -> None:
-        """Write files into a container's folder, running or not."""
+    def put_files(self, container: Container, folder: str, files: Mapping[str, bytes], mode: int) -> None:
+        """Write files into a container's folder, by their paths in it; the container runs or not."""
         buffer = io.BytesIO()
         with tarfile.open(fileobj=buffer, mode="w") as archive:
-            for name, content in files.items():
-                data = content.encode()
+            for name, data in files.items():
                 member = tarfile.TarInfo(name)
                 member.size, member.mode, member.mtime = len(data), mode, int(time.time())
                 archive.addfile(member, io.BytesIO(data))
         container.put_archive(folder, buffer.getvalue())
 
     def get_files(self, container: Container, folder: str) -> dict[str, str]:
-        """All plain files of a folder in a container, by name."""
+        """The texts right in a folder of a container, or the one file that it is, by name."""
+        files = self.read_files(container, folder).items()
+        return {name: data.decode(errors="replace") for name, data in files if "/" not in name}
+
+    def read_files(self, container: Container, folder: str) -> dict[str, bytes]:
+        """All plain files of a folder in a container by their paths in it, or the one file that it is by its name."""
         chunks, _ = container.get_archive(folder)
         with tarfile.open(fileobj=io.BytesIO(b"".join(chunks))) as archive:
-            members = [member for member in archive.getmembers() if member.isfile()]
-            return {member.name.rpartition("/")[2]: _text(archive, member) for member in members}
+            return dict(_contents(archive))
 
 
 def _no_answer(endpoint: Endpoint, error: Exception) -> MissingFault:
@@ -226,6 +229,9 @@ def _frames(data: bytes) -> bytes:
     return content
 
 
-def _text(archive: tarfile.TarFile, member: tarfile.TarInfo) -> str:
-    file = archive.extractfile(member)
-    return file.read().decode(errors="replace") if file else ""
+def _contents(archive: tarfile.TarFile) -> Iterator[tuple[str, bytes]]:
+    """Each plain file, by its path without the folder that an archive of the engine begins with."""
+    for member in archive.getmembers():
+        file = archive.extractfile(member) if member.isfile() else None
+        if file:
+            yield member.name.partition("/")[2] or member.name, file.read()

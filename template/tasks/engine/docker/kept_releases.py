@@ -77,4 +77,4 @@ def put_secrets(engine: Engine, volume: str, secrets: Mapping[str, str], labels:
     """Write secrets as files into a volume; `labels` are the environment's."""
     if secrets:
         with opened(engine, volume, SECRETS, labels) as container:
-            engine.put_files(container, SECRETS, secrets, READABLE)
+            engine.put_files(container, SECRETS, {name: text.encode() for name, text in secrets.items()}, READABLE)

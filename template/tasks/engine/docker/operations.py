@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING
 from ..config.configuration import Configuration
 from ..core.errors import UsageFault
 from ..core.slots import SLOTS
+from ..deploy.overrides import Change
 from ..deploy.target import Target, nothing_serves
-from . import maintenance, rules
+from . import maintenance, overrides
 from .compose import PROCESS, SLOT
 from .engine import SERVICE_LABEL
 from .faults import container_fault, service_of
@@ -61,9 +62,9 @@ class DockerOperations(Target):
         """Change HAProxy's map."""
         maintenance.switch(self.stack, on)
 
-    def apply_rules(self, text: str) -> str:
+    def apply_override(self, change: Change) -> str:
         """In the release's volume."""
-        return rules.apply(self.stack, self._require_live(), text)
+        return overrides.apply(self.stack, self._require_live(), change)
 
     def show_logs(self, service: str, lines: str, follow: bool) -> int:
         """What Compose prints of them."""

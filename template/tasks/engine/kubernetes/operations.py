@@ -9,6 +9,7 @@ from ..config.configuration import Configuration
 from ..config.settings import Settings
 from ..core.errors import DeployFault, UsageFault
 from ..core.runner import Runner
+from ..deploy.overrides import PLUGINS, Change
 from ..deploy.releases import good
 from ..deploy.target import Target
 from . import maintenance
@@ -92,10 +93,14 @@ class KubernetesOperations(Target):
         words = ["logs", f"--selector={selector}", f"--tail={lines}", "--prefix", "--max-log-requests=50"]
         return self.runner.stream(self.cluster.argv(*words, *(["--follow"] if follow else [])), environment())
 
-    def apply_rules(self, text: str) -> str:
-        """They are a ConfigMap, which belongs to whoever has the manifests."""
-        what = f"in a cluster the rules are those of the ConfigMap {self.service}-rules"
-        remedy = f"kubectl create configmap {self.service}-rules --from-file=… --dry-run=client | kubectl apply"
+    def apply_override(self, change: Change) -> str:
+        """They belong to whoever has the manifests."""
+        if change.override == PLUGINS:
+            what = "in a cluster plugins are those of the image"
+            remedy = f"deploy them, or mount a volume with them and name its folder by {PLUGINS.variable}"
+        else:
+            what = f"in a cluster the rules are those of the ConfigMap {self.service}-rules"
+            remedy = f"kubectl create configmap {self.service}-rules --from-file=… --dry-run=client | kubectl apply"
         raise UsageFault(what, where=self.name, remedy=remedy)
 
     def execute(self, service: str, command: Sequence[str]) -> int:

@@ -14,8 +14,9 @@ from ..core.errors import DeployFault, UsageFault
 from ..core.processes import Process, Processes
 from ..core.runner import FOR_SERVICE, Runner, clean_environment
 from ..core.slots import SLOTS
+from ..deploy.overrides import Change
 from ..deploy.target import Target, nothing_serves
-from . import rules
+from . import overrides
 from .front_door import NAME as EDGE
 from .front_door import FrontDoor
 from .slot_processes import names_beside, type_of
@@ -64,12 +65,12 @@ class ProcessOperations(Target):
             raise DeployFault(what, remedy=f"deploy --env={self.environment_name}")
         return self.runner.stream(["tail", "-n", lines, *(["-F"] if follow else []), *files])
 
-    def apply_rules(self, text: str) -> str:
+    def apply_override(self, change: Change) -> str:
         """In the release's folder."""
         slot, process = self._serving()
         program = self.release_folder(process.release) / self.settings.service
         values, log = self.environment(process.release), self.running.log_file(slot)
-        return rules.apply(program, values, self.environment_name, log, text)
+        return overrides.apply(program, values, self.environment_name, log, change)
 
     def execute(self, service: str, command: Sequence[str]) -> int:
         """Run it with the environment of the process that serves."""

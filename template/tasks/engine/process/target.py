@@ -23,7 +23,7 @@ from ..core.processes import PAUSE, Process, Processes
 from ..core.runner import Runner
 from ..core.slots import SLOTS
 from ..core.waiting import wait_until
-from ..deploy import rules
+from ..deploy import overrides
 from ..deploy.lock import Lease, file_lock
 from ..deploy.releases import Release, ReleaseStore
 from ..deploy.target import ProcessState, SlotState, migration_fault
@@ -280,8 +280,9 @@ class ProcessTarget(ProcessOperations):
 
     def _values(self, folder: Path) -> dict[str, str]:
         values = dict(self.configuration.service_values())
-        if self.settings.guard != "none":
-            values.setdefault(rules.VARIABLE, str(folder / rules.FILE))
+        settings = self.settings
+        places = overrides.variables(str(folder), settings.guard != "none", settings.plugins != "none")
+        values = {**places, **values}
         for name, text in self.configuration.secret_values().items():
             write_private(folder / "secrets" / name, text)
             values[f"{name}_FILE"] = str(folder / "secrets" / name)
