@@ -80,7 +80,7 @@ TRACES = {
     ("guard", "rules"): r"(?i)platform/guard|rules\.json",
     ("rules_source", "nacos"): r"(?i)nacos",
     ("auth", "jwt"): r"(?i)platform/auth|AUTH_(JWKS|ISSUER|AUDIENCE|DEV)|golang-jwt|jwkset|\bbearer\b|app/auth",
-    ("plugins", "wasm"): r"(?i)platform/plugins|wasm|wazero|PLUGINS_DIR|check-plugins|header-policy",
+    ("plugins", "wasm"): r"(?i)platform/plugins|\bwasm|wazero|PLUGINS_DIR|check-plugins|header-policy",
     ("tracing", "otlp"): r"go\.opentelemetry\.io|platform/tracing|OTEL_(EXPORTER|TRACES)|otelpgx|otelsql|redisotel",
     ("jobs", "scheduled"): r"platform/schedule|schedule_runs|robfig|schedule_db_version|jobs: scheduled",
     ("kubernetes", True): r"(?i)kubernetes|kubectl|kustomiz",

@@ -28,6 +28,7 @@ ANSWERS: list[dict[str, Any]] = [
         "events": "kafka",
         "reconciler": "log",
         "jobs": "scheduled",
+        "plugins": "wasm",
     },
     {"database": "sqlite", "license": "apache-2.0", "ci": "gitlab"},
     {"database": "none", "license": "none", "ci": "forgejo"},

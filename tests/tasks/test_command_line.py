@@ -22,7 +22,7 @@ TASKS = sorted(service_tasks.ns.task_names)
 def service(rendered: Render, tmp_path_factory: pytest.TempPathFactory) -> Service:
     """A service without a repository, for the process target; no test here changes it."""
     folder = tmp_path_factory.mktemp("service") / "orders"
-    shutil.copytree(rendered(database="sqlite", kubernetes=True), folder)
+    shutil.copytree(rendered(database="sqlite", kubernetes=True, plugins="wasm"), folder)
     settings = folder / "invoke.yaml"
     settings.write_text(settings.read_text().replace("target: docker\n", "target: process\n"))
     return Service(folder, folder.parent / "state")

@@ -48,30 +48,20 @@ type Draft struct {
 	Quantity int
 }
 
-// Position is a place in the list of orders, which has the newest first: right behind the order that it names.
-type Position struct {
-	CreatedAt time.Time
-	ID        string
-}
-
 // FieldFault says what is wrong with one field of a draft.
 type FieldFault struct {
 	Field  string // its name in JSON
 	Detail string
 }
 
-// Rules checks drafts and identifiers. Make it with NewRules.
+// Rules checks drafts. Make it with NewRules.
 type Rules struct {
-	sku, key *regexp.Regexp
+	sku *regexp.Regexp
 }
 
-// NewRules returns the rules: a SKU is 1 to 64 letters, digits and ._- that start with a letter or a digit; an
-// idempotency key is 1 to 255 printable ASCII characters.
+// NewRules returns the rules: a SKU is 1 to 64 letters, digits and ._- that start with a letter or a digit.
 func NewRules() Rules {
-	return Rules{
-		sku: regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$`),
-		key: regexp.MustCompile(`^[\x21-\x7e]([\x20-\x7e]{0,253}[\x21-\x7e])?$`),
-	}
+	return Rules{sku: regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$`)}
 }
 
 // Check returns everything that is wrong with d.
@@ -86,6 +76,3 @@ func (r Rules) Check(d Draft) []FieldFault {
 	}
 	return faults
 }
-
-// ValidKey reports whether key can be an idempotency key.
-func (r Rules) ValidKey(key string) bool { return r.key.MatchString(key) }

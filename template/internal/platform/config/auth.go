@@ -3,15 +3,10 @@ package config
 import (
 	"fmt"
 	"net/url"
-	"slices"
 )
 
 // minDevKey is how short AUTH_DEV_KEY may be, in bytes.
 const minDevKey = 16
-
-// devKeyEnvironments returns where AUTH_DEV_KEY may take the place of an issuer: nowhere else, whatever an environment is
-// called.
-func devKeyEnvironments() []string { return []string{"dev", "staging"} }
 
 // CheckDevKey returns Faults where text is no key for development, or the environment none that may have one.
 func CheckDevKey(text, environment string) error {
@@ -22,7 +17,7 @@ func CheckDevKey(text, environment string) error {
 }
 
 func devKeyFault(text, environment string) (Fault, bool) {
-	if !slices.Contains(devKeyEnvironments(), environment) {
+	if !BeforeProduction(environment) {
 		detail := fmt.Sprintf("is for development and refused in %q, expected an issuer: AUTH_JWKS_URL", environment)
 		return Fault{"AUTH_DEV_KEY", detail}, true
 	}

@@ -18,6 +18,12 @@ func Lookup(environ []string, name, fallback string) string {
 	return fallback
 }
 
+// BeforeProduction reports whether an environment is one of those that a service is made and tried in: dev and staging, and
+// no other, whatever it is called.
+func BeforeProduction(environment string) bool {
+	return environment == "dev" || environment == "staging"
+}
+
 // resolve returns the values of names. NAME_FILE gives a value by the path of a file that holds it, as in the official
 // images of databases: a secret then never shows in the environment of a process. One newline at its end is dropped.
 func resolve(environ, names []string) (map[string]string, Faults) {
