@@ -76,7 +76,7 @@ def test_a_request_that_is_tried_out_is_answered_by_the_service(page: Page) -> N
     page.wait("document.querySelector('.opblock.is-open .execute') !== null")
     page.evaluate("document.querySelector('.opblock.is-open .execute').click()")
 
-    page.wait("document.querySelector('.live-responses-table .response-col_status')?.innerText.startsWith('200')")
+    page.wait("document.querySelector('.live-responses-table tbody .response-col_status')?.innerText.startsWith('200')")
 
     assert '"service"' in page.evaluate("document.querySelector('.live-responses-table').innerText")
     assert page.complaints == []
