@@ -11,11 +11,11 @@ from invoke.collection import Collection
 # Invoke lets Python keep no compiled modules, so that each command would compile all of these anew.
 sys.dont_write_bytecode = bool(sys.flags.dont_write_bytecode)
 
-from . import build, command_line, deploy, drill, env, local, maintenance, observe, pgo, quality, template, watch  # noqa: E402
+from . import build, command_line, deploy, drill, env, local, maintenance, new, observe, pgo, quality, template, watch  # noqa: E402
 from .engine.core.paths import ROOT  # noqa: E402
 
 GROUPS = {
-    "Work": ["dev", "test", "lint", "vuln", "doctor"],
+    "Work": ["dev", "new.feature", "test", "lint", "vuln", "doctor"],
     "Build": ["build", "image", "pgo"],
     "Deploy": ["deploy", "rollback", "up", "down", "kubernetes.processes"],
     "Watch": ["status", "history", "health", "logs", "exec", "observe"],
@@ -39,7 +39,7 @@ def _collection() -> Collection:
     for module in (build, deploy, local, maintenance, observe, pgo, quality, watch):
         for task in Collection.from_module(module).tasks.values():
             root.add_task(task)
-    for name, module in (("env", env), ("drill", drill), ("template", template)):
+    for name, module in (("env", env), ("drill", drill), ("new", new), ("template", template)):
         root.add_collection(Collection.from_module(module), name)
     if importlib.util.find_spec(f"{__package__}.rules"):  # A service has it that was made with the guard.
         from . import rules

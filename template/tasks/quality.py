@@ -12,7 +12,7 @@ from .deploy import checked_configuration, with_secrets
 from .engine import doctor as examination
 from .engine.build.gobuild import TAGS
 from .engine.build.gotest import PROFILE, plan_coverage, plan_tests
-from .engine.build.toolchain import GOVULNCHECK, STATICCHECK, require_go
+from .engine.build.toolchain import GOVULNCHECK, STATICCHECK, gofmt, require_go
 from .engine.core.console import table
 from .engine.core.errors import BuildFault, Fault, MissingFault
 from .engine.targets import make_target
@@ -66,7 +66,7 @@ def lint(c: Context) -> None:
     sources = ("cmd", "internal", "api", "configs", "migrations", "plugins", "edge")
     folders = [name for name in sources if (root / name).is_dir()]
     with s.console.step("gofmt"):
-        unformatted = s.runner.read([go.removesuffix("go") + "gofmt" if os.sep in go else "gofmt", "-l", *folders])
+        unformatted = s.runner.read([gofmt(s.runner), "-l", *folders])
         if unformatted.stdout.strip() or not unformatted.ok:
             raise BuildFault(
                 "some files are not formatted", details=unformatted.tail() or [], remedy=f"gofmt -w {' '.join(folders)}"

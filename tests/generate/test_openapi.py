@@ -33,6 +33,9 @@ def url(request: pytest.FixtureRequest, rendered: Render, tmp_path_factory: pyte
     """A service that runs, with each of the stores."""
     base = tmp_path_factory.mktemp("openapi")
     service = checkout(rendered(database=request.param), base)
+    # A second feature beside the example, as the task writes it.
+    added = service.invoke("new.feature", "price-list")
+    assert added.returncode == 0, added.stdout + added.stderr
     build(service, "--env=staging")
     values = {"APP_ENV": "staging", "LISTEN_HOST": "127.0.0.1", "HTTP_PORT": str(free_port()), "ADMIN_PORT": "0"}
     if request.param == "sqlite":

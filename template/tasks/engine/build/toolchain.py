@@ -55,6 +55,12 @@ def require_go(runner: Runner) -> str:
     return str(_wheel_binary())
 
 
+def gofmt(runner: Runner) -> str:
+    """The formatter that comes with Go; MissingFault where there is no Go."""
+    go = require_go(runner)
+    return f"{go.removesuffix('go')}gofmt" if os.sep in go else "gofmt"
+
+
 def go_environment() -> dict[str, str]:
     """The environment of a build with Go: what would change its bytes is set here, so that no shell sets it.
 
