@@ -25,6 +25,7 @@ MAY_IMPORT = {
     "kubernetes": set(STEPS),
     "drill": set(STEPS),
     "observe": set(STEPS),
+    "feature": {"core", "config", "build"},
     "template": {"core", "config", "build"},
 }
 KNOWS_ALL = {"targets.py", "doctor.py"}

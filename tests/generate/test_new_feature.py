@@ -21,8 +21,10 @@ SERVERS = {"postgres": "sslmode=disable", "mysql": "tls=false"}
 
 @pytest.fixture
 def service(rendered: Render, tmp_path: Path) -> Service:
-    """A service with all that a feature has a part in."""
-    return checkout(rendered(database="sqlite", guard="rules", auth="jwt"), tmp_path)
+    """A service with all that a feature has a part in; what it is compiled of is that of others."""
+    made = checkout(rendered(database="postgres", guard="rules", auth="jwt"), tmp_path)
+    made.env["GOFLAGS"] = "-trimpath"
+    return made
 
 
 def changes(service: Service) -> list[str]:
