@@ -11,20 +11,20 @@ from maintain.rendering import ROOT
 
 from .engine import docker, images_of
 from .measure import rounded
-from .service import ENV, make_service, remove_images, run
+from .service import make_service, remove_images, run
 
 DATABASES = ("none", "sqlite", "postgres")
 
 
 def measure_images(base: Path, images: Mapping[str, str]) -> dict[str, int]:
-    """Bytes of the image of each kind of service, as the engine counts them."""
+    """Bytes of the image of each kind of service for production, as the engine counts them."""
     sizes = {}
     for database in DATABASES:
         folder = base / database
         folder.mkdir()
         service = make_service(folder, images, database=database)
         try:
-            service.invoke("image", f"--env={ENV}")
+            service.invoke("image", "--env=prod")
             sizes[database] = int(docker("image", "inspect", "--format={{.Size}}", images_of(service.name)[0]))
         finally:
             remove_images(service.name)

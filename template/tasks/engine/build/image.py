@@ -11,6 +11,7 @@ from ..config.settings import Environment, parse_platform
 from ..core.disk import FREE_SPACE, NO_SPACE
 from ..core.errors import BuildFault, MissingFault
 from ..core.runner import Runner, clean_environment
+from .gobuild import build_tags
 from .source import BuildInfo
 
 RUNTIMES = {
@@ -60,6 +61,7 @@ class ImagePlan:
             argv += ["--build-context", f"build={self.binary_folder}"]
         else:
             argv += ["--build-arg", f"LDFLAGS={self.ldflags}", "--build-arg", f"GCFLAGS={self.gcflags}"]
+            argv += ["--build-arg", f"TAGS={build_tags(self.info)}"]
             if len(self.packages) > 1:
                 argv += ["--build-arg", f"PACKAGES={' '.join(self.packages)}"]
             argv += self._level()
