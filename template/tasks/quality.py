@@ -59,7 +59,7 @@ def _servers(s: Session) -> dict[str, str]:
 
 @service_task()
 def lint(c: Context) -> None:
-    """Check formatting (gofmt), go vet and staticcheck."""
+    """Check formatting (gofmt), go vet and staticcheck; and by golangci-lint, where it is on the PATH."""
     s = session(c)
     go = require_go(s.runner)
     root = s.runner.root
@@ -71,16 +71,16 @@ def lint(c: Context) -> None:
             raise BuildFault(
                 "some files are not formatted", details=unformatted.tail() or [], remedy=f"gofmt -w {' '.join(folders)}"
             )
-    for name, argv in (
-        ("vet", [go, "vet", "-tags", TAGS, "./..."]),
-        ("static", [go, "run", STATICCHECK, "-tags", TAGS, "./..."]),
-    ):
+    commands = {
+        "vet": [go, "vet", "-tags", TAGS, "./..."],
+        "static": [go, "run", STATICCHECK, "-tags", TAGS, "./..."],
+        **({"golangci": ["golangci-lint", "run"]} if shutil.which("golangci-lint") else {}),
+    }
+    for name, argv in commands.items():
         with s.console.step(name):
             done = s.runner.run(argv, env=os.environ)
             if not done.ok:
-                raise Fault(
-                    f"{' '.join(argv[1:3])} has complaints", details=(done.stdout + done.stderr).splitlines()[-40:]
-                )
+                raise Fault(f"{name} has complaints", details=(done.stdout + done.stderr).splitlines()[-40:])
     print("No complaints.")
 
 

@@ -20,7 +20,6 @@ import (
 	"net/url"
 	"os"
 	"os/signal"
-	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -60,16 +59,13 @@ type door struct {
 //go:embed maintenance.html
 var page []byte
 
-// probes change nothing: during maintenance the tasks get their answers, with a header that says who asks.
-var probes = []string{"/livez", "/readyz", "/startupz", "/version"}
-
 func main() {
 	listen := flag.String("listen", "127.0.0.1:8080", "address of the front door")
 	control := flag.String("control", "", "path of the control socket")
 	maintenance := flag.String("maintenance", "", "path of the file that is there during maintenance")
 	flag.Parse()
 	if err := run(*listen, *control, *maintenance); err != nil {
-		slog.Error("front door ended", "error", err)
+		slog.Error("front door ended", slog.String("error", err.Error()))
 		os.Exit(1)
 	}
 }
@@ -78,14 +74,15 @@ func main() {
 func run(listen, control, maintenance string) error {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, os.Interrupt)
 	defer stop()
-	front, err := net.Listen("tcp", listen)
+	var listeners net.ListenConfig
+	front, err := listeners.Listen(ctx, "tcp", listen)
 	if err != nil {
 		return fmt.Errorf("listen on %s: %w", listen, err)
 	}
 	if err := os.Remove(control); err != nil && !errors.Is(err, os.ErrNotExist) {
 		return fmt.Errorf("remove the former control socket: %w", err)
 	}
-	back, err := net.Listen("unix", control)
+	back, err := listeners.Listen(ctx, "unix", control)
 	if err != nil {
 		return fmt.Errorf("listen on %s: %w", control, err)
 	}
@@ -121,7 +118,7 @@ func (d *door) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 // closedTo tells whether maintenance is on and the request is not a probe of the tasks.
 func (d *door) closedTo(r *http.Request) bool {
-	if r.Header.Get("X-Copier-Gin-Probe") != "" && slices.Contains(probes, r.URL.Path) {
+	if r.Header.Get("X-Copier-Gin-Probe") != "" && isProbe(r.URL.Path) {
 		return false
 	}
 	_, err := os.Stat(d.maintenance)
@@ -154,7 +151,7 @@ func (d *door) control(w http.ResponseWriter, r *http.Request) {
 	}
 	w.Header().Set("Content-Type", "application/json")
 	if err := json.NewEncoder(w).Encode(d.state()); err != nil {
-		slog.Warn("control answer not written", "error", err)
+		slog.WarnContext(r.Context(), "control answer not written", slog.String("error", err.Error()))
 	}
 }
 
@@ -197,12 +194,23 @@ func newUpstream(address string) *upstream {
 			},
 			// Shorter than the service's idle timeout (75 s), so that it is never the service that hangs up first.
 			Transport: &http.Transport{MaxIdleConnsPerHost: 256, IdleConnTimeout: time.Minute},
-			ErrorHandler: func(w http.ResponseWriter, _ *http.Request, err error) {
-				slog.Warn("slot does not answer", "address", address, "error", err)
+			ErrorHandler: func(w http.ResponseWriter, r *http.Request, err error) {
+				slog.WarnContext(r.Context(), "slot does not answer",
+					slog.String("address", address), slog.String("error", err.Error()))
 				unavailable(w, "Service Unavailable", "the service does not answer", "1")
 			},
 		},
 	}
+}
+
+// isProbe reports whether a path changes nothing: during maintenance the tasks get its answer, with a header that says who
+// asks.
+func isProbe(path string) bool {
+	switch path {
+	case "/livez", "/readyz", "/startupz", "/version":
+		return true
+	}
+	return false
 }
 
 // closed answers during maintenance: with a page for browsers, else with a problem document.
@@ -216,7 +224,7 @@ func closed(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Retry-After", "120")
 	w.WriteHeader(http.StatusServiceUnavailable)
 	if _, err := w.Write(page); err != nil {
-		slog.Debug("page not written", "error", err)
+		slog.DebugContext(r.Context(), "page not written", slog.String("error", err.Error()))
 	}
 }
 

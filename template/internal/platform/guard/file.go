@@ -35,7 +35,7 @@ func (g *Guard) Follow(ctx context.Context, path string) {
 	var last seen
 	for {
 		last = g.read(ctx, path, last)
-		if !changed(ctx, watcher) {
+		if !changed(ctx, g.logger, watcher) {
 			return
 		}
 	}
@@ -54,7 +54,7 @@ func watch(path string) (*fsnotify.Watcher, error) {
 }
 
 // changed waits until something may have changed. It is false where ctx has ended.
-func changed(ctx context.Context, watcher *fsnotify.Watcher) bool {
+func changed(ctx context.Context, logger *slog.Logger, watcher *fsnotify.Watcher) bool {
 	latest := time.Now().Add(poll)
 	wait := time.NewTimer(poll)
 	defer wait.Stop()
@@ -64,7 +64,8 @@ func changed(ctx context.Context, watcher *fsnotify.Watcher) bool {
 			return false
 		case <-watcher.Events:
 			wait.Reset(min(settle, time.Until(latest)))
-		case <-watcher.Errors: // some changes were not told
+		case err := <-watcher.Errors: // some changes were not told
+			logger.LogAttrs(ctx, slog.LevelDebug, "the folder of the rules is looked at", slog.String("error", err.Error()))
 			wait.Reset(0)
 		case <-wait.C:
 			return true

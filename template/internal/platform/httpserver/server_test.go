@@ -46,7 +46,7 @@ func get(t *testing.T, client *http.Client, address string) *http.Response {
 }
 
 func TestADrainClosesConnectionsWithTheirNextAnswer(t *testing.T) {
-	server, address, _ := start(t, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(200) }))
+	server, address, _ := start(t, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusOK) }))
 	client := &http.Client{Transport: &http.Transport{}}
 	if get(t, client, address).Close {
 		t.Error("the connection was closed before the drain")
@@ -130,7 +130,9 @@ func TestShutdownAnswersARequestThatIsOnItsWay(t *testing.T) {
 
 	stopped := make(chan error, 1)
 	go func() { stopped <- server.Shutdown(t.Context()) }()
-	<-served
+	if err := <-served; err != nil {
+		t.Error(err)
+	}
 	if _, err := io.WriteString(conn, "GET / HTTP/1.1\r\nHost: x\r\n\r\n"); err != nil {
 		t.Fatal(err)
 	}

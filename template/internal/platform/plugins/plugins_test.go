@@ -213,7 +213,7 @@ func TestProbesAreNotThePluginsToAnswer(t *testing.T) {
 		t.Fatal(err)
 	}
 	_ = response.Body.Close()
-	if response.StatusCode != 200 {
+	if response.StatusCode != http.StatusOK {
 		t.Errorf("got %d", response.StatusCode)
 	}
 }

@@ -1,0 +1,3 @@
+module bench/rate
+
+go 1.25
