@@ -111,7 +111,7 @@ WRONG = {
         "/LICENCE is in a block and not in template/",
     ),
     "a file that is no longer there": (
-        lambda template: (template / "template/internal/order/sqlite.go").unlink(),
+        lambda template: (template / "template/internal/order/sqlite.go.jinja").unlink(),
         "/internal/order/sqlite.go is in a block and not in template/",
     ),
     "a name in the template": (

@@ -86,7 +86,7 @@ def add_dependency(orders: Subject, version: str) -> None:
 def write_feature(orders: Subject, version: str) -> None:
     """Somebody wrote a feature and gave it a route, where the template's routes are."""
     router = next(name for name in RENAMED if orders.path(name).exists())
-    orders.edit(router, '/internal/order"\n', '/internal/order"\n\t"example.com/orders/internal/billing"\n')
+    orders.edit(router, '/api"\n', '/api"\n\t"example.com/orders/internal/billing"\n')
     route = '\trouter.GET("/v1/total", func(c *gin.Context) { c.JSON(http.StatusOK, billing.Total(1, 2)) })\n'
     orders.edit(router, "\treturn router, nil", f"{route}\treturn router, nil")
     orders.edit("internal/app/imports_test.go", "package app", "package app // mine")
@@ -112,14 +112,14 @@ def still_windows(orders: Subject, report: Report) -> None:
 def delete_and_rename(orders: Subject, version: str) -> None:
     """Somebody dropped files of the template and gave others another name."""
     orders.path(".editorconfig").unlink()
-    orders.path("internal/order/cursor_test.go").unlink()
+    orders.path("internal/order/table.go").unlink()
     orders.path("internal/platform/log/log.go").rename(orders.path("internal/platform/log/logger.go"))
     orders.path("docker-compose.yml").rename(orders.path("compose.yaml"))
 
 
 def stayed_so(orders: Subject, report: Report) -> None:
     """What was deleted is gone and named, and changes came to where the file is now."""
-    gone = (".editorconfig", "internal/order/cursor_test.go", "internal/platform/log/log.go", "docker-compose.yml")
+    gone = (".editorconfig", "internal/order/table.go", "internal/platform/log/log.go", "docker-compose.yml")
     assert [name for name in gone if orders.path(name).exists()] == []
     assert ".editorconfig" in report.kept
     assert "stop_grace_period: 30s" in orders.text("compose.yaml")

@@ -27,10 +27,10 @@ func TestWhatKeepsNotToHTTPWasmIsRefused(t *testing.T) {
 	}{
 		"no program":       {[]byte("hello"), "is no WebAssembly that can be run"},
 		"no functions":     {empty, "does not export handle_request"},
-		"no configuration": {nil, "unexpected end of JSON input"},
+		"no configuration": {nil, "the config has no"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			source := guestNamed(t, "wrong", behaviour{})
+			source := guestNamed(t, "wrong", []string{"upper"})
 			if c.program != nil {
 				source.Program = c.program
 			} else {
