@@ -13,8 +13,8 @@ from ..core.runner import Runner
 from .insertion import Page
 from .names import Names
 
-SHAPE = Path(__file__).parent / "_shape"
-"""What a feature is made of, of a made-up gadget. Go leaves a folder alone whose name begins with an underscore."""
+SHAPE = Path("internal", "_feature")
+"""What a feature is made of, as one of a made-up gadget. Go leaves a folder alone that begins with an underscore."""
 FEATURES, DOCUMENT = "internal/app/features.go", "api/openapi.yaml"
 STORES = {
     "postgres": "NewPostgresStore(db)",
@@ -48,10 +48,10 @@ def plan(runner: Runner, names: Names, database: str) -> Feature:
     folder = f"internal/{names.package}"
     if (root / folder).exists():
         raise UsageFault(f"{folder} is there already", remedy="take another name, or remove it")
-    new = {f"{folder}/{name}": text for name, text in _go_files(names, database).items()}
+    new = {f"{folder}/{name}": text for name, text in _go_files(root, names, database).items()}
     if database != "none":
         new[f"migrations/{_next_number(root):04d}_create_{names.replaced('«gadgets/table»')}.sql"] = names.replaced(
-            (SHAPE / "migration.sql").read_text(encoding="utf-8")
+            (root / SHAPE / "migration.sql").read_text(encoding="utf-8")
         )
     changed = {FEATURES: _features(root, names, database), DOCUMENT: _document(root, names)}
     everything = {**new, **changed}
@@ -74,10 +74,10 @@ def write(root: Path, feature: Feature) -> None:
         raise
 
 
-def _go_files(names: Names, database: str) -> dict[str, str]:
+def _go_files(root: Path, names: Names, database: str) -> dict[str, str]:
     """The package by its files. Where there is a database, the store in memory is for tests."""
     files = {}
-    for path in sorted((SHAPE / "go").glob("*.go")):
+    for path in sorted((root / SHAPE / "go").glob("*.go")):
         name = {"feature.go": f"{names.package}.go"}.get(path.name, path.name)
         if name == "memory.go" and database != "none":
             name = "memory_test.go"
@@ -97,7 +97,7 @@ def _features(root: Path, names: Names, database: str) -> str:
             "\tgadget.NewHandler(gadget.NewService(f.gadgets), logger).Register(router)",
         ),
     }
-    if (SHAPE / "go" / "guarded.go").exists():
+    if (root / SHAPE / "go" / "guarded.go").exists():
         guarded = "func (f features) guarded(g *guard.Guard) features {"
         added[guarded] = ("\treturn f", "\tf.gadgets = gadget.NewGuardedStore(f.gadgets, g)")
     if (root / "internal" / "platform" / "auth").is_dir():
@@ -116,7 +116,7 @@ def _access_row(key: str, scope: str) -> str:
 
 def _document(root: Path, names: Names) -> str:
     """The OpenAPI document with the feature's requests."""
-    page, part = Page(root, DOCUMENT), (SHAPE / "openapi.yaml").read_text(encoding="utf-8").splitlines()
+    page, part = Page(root, DOCUMENT), (root / SHAPE / "openapi.yaml").read_text(encoding="utf-8").splitlines()
     for headings, ahead_of in SECTIONS.items():
         at = max(part.index(heading) for heading in headings)
         indentation = len(headings[-1]) - len(headings[-1].lstrip())
