@@ -72,13 +72,29 @@ def lint(c: Context) -> None:
 OPTIONS = "only what the options of a service cost while it runs, for docs/options.md"
 
 
-@service_task(help={"quick": "one run of each and 4 switches, printed, nothing written", "options": OPTIONS, **CLUSTER})
-def bench(c: Context, quick: bool = False, options: bool = False, context: str = "", registry: str = "") -> None:
+@service_task(
+    help={
+        "quick": "one run of each and 4 switches, printed, nothing written",
+        "options": OPTIONS,
+        "service": "only the service's own speed beside a bare Gin handler's",
+        **CLUSTER,
+    }
+)
+def bench(
+    c: Context,
+    quick: bool = False,
+    options: bool = False,
+    service: bool = False,
+    context: str = "",
+    registry: str = "",
+) -> None:
     """Measure deploys beside other ways, and write docs/performance.md (needs Docker and Go; a cluster if named)."""
-    from bench.run import run_bench, run_kubernetes_bench, run_options_bench
+    from bench.run import run_bench, run_kubernetes_bench, run_options_bench, run_service_bench
 
     if options:
         leave(run_options_bench())
+    if service:
+        leave(run_service_bench(quick))
     leave(run_kubernetes_bench(quick, context, registry) if context or registry else run_bench(quick))
 
 

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 from maintain.rendering import ROOT
 
 from .aims import aims
 from .picture import draw
+from .service_report import service_part
+from .tables import table
 from .texts import EXPLAINED, INTRODUCTION, KUBERNETES, METHOD
 
 FOLDER = ROOT / "docs"
@@ -41,7 +43,8 @@ def page(document: Mapping[str, Any]) -> str:
     """The page as Markdown."""
     introduction = INTRODUCTION.format(measured=document["measured"], minutes=round(document["seconds"] / 60))
     parts = [introduction, _race(document), _side_by_side(document), _aims(document)]
-    parts += [_steps(document), _explained(document), _kubernetes(document), _method(document), _machine(document)]
+    parts += [_steps(document), _explained(document), _kubernetes(document), service_part(document.get("service"))]
+    parts += [_method(document), _machine(document)]
     return "\n".join(part for part in parts if part)
 
 
@@ -63,7 +66,7 @@ def _race(document: Mapping[str, Any]) -> str:
         "## Run by run\n\nAll three are up, and the line is changed in one after the other, so that whatever else the"
         f" machine does touches\nall alike; medians of {race['rounds']} rounds. **Plain Compose** is `docker compose up"
         " --detach --build --wait` of the very stack that\nthe template generates.\n\n"
-    ) + _table(headings, rows)
+    ) + table(headings, rows)
 
 
 def _side_by_side(document: Mapping[str, Any]) -> str:
@@ -88,12 +91,12 @@ def _side_by_side(document: Mapping[str, Any]) -> str:
             [f"p50 / p99 / slowest before, {number} connections", *(_latencies(s["before"]) for s in switches)],
             [f"the same while it switches, {number} connections", *(_latencies(s["switch"]) for s in switches)],
         ]
-    return "## Side by side\n\n" + _table(["", *WAYS.values()], rows)
+    return "## Side by side\n\n" + table(["", *WAYS.values()], rows)
 
 
 def _aims(document: Mapping[str, Any]) -> str:
     found = aims(document)
-    text = "## Aims\n\n" + _table(["figure", "aim", "measured", "reached"], [aim.row() for aim in found])
+    text = "## Aims\n\n" + table(["figure", "aim", "measured", "reached"], [aim.row() for aim in found])
     missed = [aim.what for aim in found if not aim.reached]
     changed, images = document["ways"]["invoke"]["changed"], document["images"]
     text += f"\nShort of the aim: {'; '.join(missed)}.\n" if missed else "\nAll of them are reached.\n"
@@ -107,7 +110,7 @@ def _aims(document: Mapping[str, Any]) -> str:
 def _steps(document: Mapping[str, Any]) -> str:
     seconds = document["invoke"]["deploy"]["steps_s"]
     rows = [[f"`{name}`", f"{value:.2f}"] for name, value in seconds.items()]
-    return "## Where the seconds of a deploy are\n\n" + _table(["step", "seconds"], rows)
+    return "## Where the seconds of a deploy are\n\n" + table(["step", "seconds"], rows)
 
 
 def _explained(document: Mapping[str, Any]) -> str:
@@ -153,7 +156,7 @@ def _kubernetes(document: Mapping[str, Any]) -> str:
     ]
     rows.append(["the service's last words are shown", *(_yes(way["shows_words"]) for way in ways), ""])
     text = KUBERNETES.format(measured=found["measured"], version=found["version"], rounds=found["rounds"])
-    return text + _table(["", *titles.values(), "in times of kubectl"], rows)
+    return text + table(["", *titles.values(), "in times of kubectl"], rows)
 
 
 def _method(document: Mapping[str, Any]) -> str:
@@ -177,7 +180,7 @@ def _machine(document: Mapping[str, Any]) -> str:
     rows = [[name, value] for name, value in document["machine"].items()]
     loads = [str(document["ways"][name]["load_before"]) for name in WAYS]
     rows.append(["load before the run, and before each way", ", ".join([str(document["load_before"]), *loads])])
-    return "## The machine\n\n" + _table(["what", "here"], rows)
+    return "## The machine\n\n" + table(["what", "here"], rows)
 
 
 def _seconds(seconds: float) -> str:
@@ -198,11 +201,6 @@ def _short(seconds: float) -> str:
 
 def _latencies(figures: Mapping[str, float]) -> str:
     return " / ".join(f"{figures[name]:.0f}" for name in ("p50_ms", "p99_ms", "slowest_ms")) + " ms"
-
-
-def _table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    lines = ["| " + " | ".join(row) + " |" for row in (headings, ["---"] * len(headings), *rows)]
-    return "\n".join(lines).replace("|  |", "| |").replace("| --- ", "|---").replace("---|---", "---|---") + "\n"
 
 
 def main() -> int:

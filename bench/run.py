@@ -20,6 +20,7 @@ from . import load_client, machine, ours, report, sizes
 from .kubernetes import measure_kubernetes
 from .measure import measure_way
 from .options import measure_options
+from .profile import measure_service
 from .race import measure_race
 from .service import BenchError, Service, make_service, remove_images
 from .tls import put_behind_tls
@@ -30,6 +31,9 @@ CONNECTIONS = (50, 200)
 SWITCHES = 20
 RUNS = 3
 ROUNDS = 7
+SERVICE_ROUNDS = 5
+SOAK, QUICK_SOAK = 600.0, 15.0
+"""Seconds of load at a stretch."""
 
 
 @dataclass(frozen=True)
@@ -70,7 +74,8 @@ def run_bench(quick: bool) -> int:
     if quick:
         print(json.dumps(document, indent=2))
     else:
-        report.write({**document, "kubernetes": report.read().get("kubernetes")})
+        former = report.read()
+        report.write({**document, **{part: former.get(part) for part in ("kubernetes", "service")}})
     return 0
 
 
@@ -91,6 +96,28 @@ def run_kubernetes_bench(quick: bool, context: str, registry: str) -> int:
         print(json.dumps(found, indent=2))
     else:
         report.write({**report.read(), "kubernetes": found})
+    return 0
+
+
+def run_service_bench(quick: bool) -> int:
+    """Measure the service's own speed, and write that part of the documents unless it was a quick run."""
+    choice = choose("docker")
+    if not _equipped(choice):
+        return 3
+    started = time.monotonic()
+    rounds, soak = (1, QUICK_SOAK) if quick else (SERVICE_ROUNDS, SOAK)
+    try:
+        with tempfile.TemporaryDirectory() as folder:
+            images = {**OFFICIAL, **choice.images}
+            found = measure_service(Path(folder), choice.images, images, rounds, soak, _say)
+    except BenchError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    found["took_s"] = round(time.monotonic() - started)
+    if quick:
+        print(json.dumps(found, indent=2))
+    else:
+        report.write({**report.read(), "service": found})
     return 0
 
 

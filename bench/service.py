@@ -126,12 +126,13 @@ class Service:
         return Service(folder, self.state, free_port(), self.marked, self.path)
 
 
-def make_service(base: Path, images: Mapping[str, str], **answers: str) -> Service:
-    """Render the example's answers, with routes to measure by, as a git repository."""
+def make_service(base: Path, images: Mapping[str, str], routes: bool = True, **answers: str) -> Service:
+    """Render the example's answers as a git repository, with routes to measure by unless these are in the way."""
     name = f"bench-{secrets.token_hex(3)}"
     folder = render(base / name, {**example_answers(), "guard": "none", "project_name": name, **answers})
     service = Service(folder, base / "state", free_port())
-    add_routes(folder)
+    if routes:
+        add_routes(folder)
     write_local_values(folder, {**images, "EDGE_PORT": str(service.port)}, (ENV,))
     make_repository(folder)
     return service
