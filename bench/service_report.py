@@ -57,8 +57,8 @@ through.
 
 """
 SOAK = """\
-**{minutes:.0f} minutes under load**, {requests:,} requests: {first_mb:.0f} MB at first, {last_mb:.0f} MB at the end, the
-most {most_mb:.0f} MB; {first:.0f} goroutines at first, {last:.0f} at the end.
+**{minutes:.0f} minutes under load**, {requests:,} requests: {first_mb:.0f} MB at first, {last_mb:.0f} MB at the end,
+the most {most_mb:.0f} MB; {first:.0f} goroutines at first, {last:.0f} at the end.
 """
 
 
