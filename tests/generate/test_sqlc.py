@@ -57,7 +57,7 @@ def section() -> str:
 
 def shown(kind: str) -> str:
     """The example of a kind."""
-    return re.findall(rf"```{kind}\n(.*?)```", section(), re.DOTALL)[0]
+    return str(re.findall(rf"```{kind}\n(.*?)```", section(), re.DOTALL)[0])
 
 
 def test_the_example_is_generated_built_and_asked_in_a_real_database(
