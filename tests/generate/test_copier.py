@@ -96,12 +96,12 @@ def updated(template: Path, tmp_path: Path) -> Path:
     append(folder / "internal" / "order" / "handler.go", "// Edited by the user.")
     append(folder / "go.mod", "// Raised by the user.")
     append(folder / ".env.staging", "TRUSTED_PROXIES=10.0.0.0/8")
-    (folder / "internal" / "order" / "table.go").unlink()
+    (folder / "internal" / "order" / "fuzz_test.go").unlink()
     (folder / "tasks_local.py").write_text("# The user's own.\n")
     (folder / ".env.staging.local").write_text("LOG_LEVEL=debug\n")
     commit(folder)
 
-    for name in ("internal/order/handler.go.jinja", "internal/order/table.go", "go.mod.jinja"):
+    for name in ("internal/order/handler.go.jinja", "internal/order/fuzz_test.go.jinja", "go.mod.jinja"):
         append(newer / "template" / name, "// Changed by the template.")
     change(newer / "template" / "Dockerfile.jinja", "EXPOSE 8080", "EXPOSE 8080/tcp")
     change(newer / "template" / ".env.staging.jinja", "LOG_LEVEL=info", "LOG_LEVEL=warn")
@@ -121,7 +121,7 @@ def test_an_update_keeps_what_was_seeded_and_brings_what_is_managed(updated: Pat
     seeded = ("internal/order/handler.go", "go.mod")
     assert [name for name in seeded if "by the user." not in text(name)] == []
     assert [name for name in seeded if "by the template." in text(name)] == []
-    assert not (updated / "internal" / "order" / "table.go").exists(), "a deleted file came back"
+    assert not (updated / "internal" / "order" / "fuzz_test.go").exists(), "a deleted file came back"
     assert "EXPOSE 8080/tcp" in text("Dockerfile")
     assert (updated / "internal" / "platform" / "new.go").exists()
     assert "LOG_LEVEL=warn" in text(".env.staging")

@@ -166,6 +166,7 @@ OF_ALL_ENVIRONMENTS = (
     "test",
     "lint",
     "vuln",
+    "new.feature",
     "env.check",
     "env.diff",
     "kubernetes.processes",

@@ -112,14 +112,14 @@ def still_windows(orders: Subject, report: Report) -> None:
 def delete_and_rename(orders: Subject, version: str) -> None:
     """Somebody dropped files of the template and gave others another name."""
     orders.path(".editorconfig").unlink()
-    orders.path("internal/order/table.go").unlink()
+    orders.path("internal/order/fuzz_test.go").unlink()
     orders.path("internal/platform/log/log.go").rename(orders.path("internal/platform/log/logger.go"))
     orders.path("docker-compose.yml").rename(orders.path("compose.yaml"))
 
 
 def stayed_so(orders: Subject, report: Report) -> None:
     """What was deleted is gone and named, and changes came to where the file is now."""
-    gone = (".editorconfig", "internal/order/table.go", "internal/platform/log/log.go", "docker-compose.yml")
+    gone = (".editorconfig", "internal/order/fuzz_test.go", "internal/platform/log/log.go", "docker-compose.yml")
     assert [name for name in gone if orders.path(name).exists()] == []
     assert ".editorconfig" in report.kept
     assert "stop_grace_period: 30s" in orders.text("compose.yaml")
