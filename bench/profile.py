@@ -22,6 +22,7 @@ from service_tasks.engine.core.network import free_port
 from service_tasks.engine.core.waiting import wait_until
 
 from . import machine
+from .collectors import collectors
 from .load_client import find_go
 from .measure import rounded
 from .servers import PASSWORD, server
@@ -74,9 +75,11 @@ class Running:
     metrics_port: int
     rate: Path
 
-    def load(self, path: str, body: str = "", seconds: float = SECONDS) -> dict[str, Any]:
+    def load(
+        self, path: str, body: str = "", seconds: float = SECONDS, connections: int = CONNECTIONS
+    ) -> dict[str, Any]:
         """Put load on it from the other core; BenchError where something is not answered as it should be."""
-        words = [f"-url=http://127.0.0.1:{self.port}{path}", f"-connections={CONNECTIONS}", f"-duration={seconds}s"]
+        words = [f"-url=http://127.0.0.1:{self.port}{path}", f"-connections={connections}", f"-duration={seconds}s"]
         words += [f"-token={self.subject.token}"] if self.subject.token else []
         words += [f"-body={body}", "-status=201"] if body else []
         done = subprocess.run([self.rate, *words], capture_output=True, text=True, check=True, preexec_fn=_on_core(1))
@@ -125,6 +128,8 @@ def measure_service(
     document["variants"] = _in_turns(subjects, rate, rounds, say)
     say("a profile of everything, and a build by it")
     document["pgo"] = _by_profile(base, subjects["everything"], rate, rounds)
+    say("tracing, with a collector that answers, hangs, and is down")
+    document["collectors"] = _with_collectors(subjects["tracing"], rate, rounds)
     document["creation"] = _creation(base, settings, images, rate, rounds, say)
     say(f"everything under load for {soak:.0f} s")
     document["soak"] = _soaked(subjects["everything"], rate, soak)
@@ -234,6 +239,19 @@ def _by_profile(base: Path, subject: Subject, rate: Path, rounds: int) -> dict[s
         shutil.copytree(plugins, folder / "plugins")
     both = {"before": subject, "after": Subject(optimised, subject.env, subject.token)}
     return _in_turns(both, rate, rounds, lambda _: None)
+
+
+def _with_collectors(subject: Subject, rate: Path, rounds: int) -> dict[str, dict[str, float]]:
+    """The service with tracing, and what its collector's state does to a request while the service is not saturated."""
+    found: dict[str, list[dict[str, float]]] = {}
+    with collectors() as addresses:
+        for _ in range(rounds):
+            for state, address in addresses.items():
+                traced = Subject(subject.binary, {**subject.env, "OTEL_EXPORTER_OTLP_ENDPOINT": address})
+                with _started(traced, rate) as running:
+                    figures = running.load(running.order(), connections=2)
+                found.setdefault(state, []).append({name: figures[name] for name in ("p50_ms", "p99_ms", "p999_ms")})
+    return {state: _medians(results) for state, results in found.items()}
 
 
 def _creation(

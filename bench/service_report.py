@@ -47,6 +47,11 @@ PGO = """\
 {after:,.0f} built by a profile of itself under this load: {gain:+.0%}.
 
 """
+COLLECTORS = """\
+**A collector that is slow or away**: with `tracing` and two connections, p50 / p99 / p99.9 are {answers} with a
+collector that answers, {hangs} with one that takes connections and says nothing, and {down} with none at its address.
+
+"""
 CREATION_TEXT = """\
 ### Creating and reading orders
 
@@ -88,7 +93,8 @@ def service_part(found: Mapping[str, Any] | None) -> str:
     return "\n".join(
         (
             INTRODUCTION.format(**found) + table(headings, rows) + ALLOCATIONS + _aims(found),
-            PGO.format(before=before, after=after, gain=after / before - 1) + CREATION_TEXT + _creation(found),
+            PGO.format(before=before, after=after, gain=after / before - 1) + _collectors(found),
+            CREATION_TEXT + _creation(found),
             SOAK.format(
                 minutes=soak["seconds"] / 60,
                 requests=soak["requests"],
@@ -110,6 +116,7 @@ def service_aims(found: Mapping[str, Any]) -> list[Aim]:
     return [
         Aim("throughput that the middleware takes from a bare handler's", 15, share * 100, " %"),
         Aim("memory at rest, no option", 20e6, variants["none"]["rest_bytes"], "MB"),
+        Aim("p99 more with a collector that hangs, or is down", 0.001, _later(found["collectors"]) / 1000, "ms"),
         Aim("goroutines more after the soak", 0, max(grown, 0), ""),
         Aim("memory at the end of the soak, in times of its first quarter", 1.1, _growth(looks), "×"),
     ]
@@ -120,6 +127,19 @@ def _growth(looks: list[Mapping[str, float]]) -> float:
     quarter = max(len(looks) // 4, 1)
     first, last = (max(look["resident_bytes"] for look in part) for part in (looks[:quarter], looks[-quarter:]))
     return last / first
+
+
+def _later(states: Mapping[str, Mapping[str, float]]) -> float:
+    """Milliseconds that the 99th percentile is later than with a collector that answers."""
+    return max(states[state]["p99_ms"] for state in ("hangs", "down")) - states["answers"]["p99_ms"]
+
+
+def _collectors(found: Mapping[str, Any]) -> str:
+    shown = {
+        state: " / ".join(f"{each[name]:.2f}" for name in ("p50_ms", "p99_ms", "p999_ms")) + " ms"
+        for state, each in found["collectors"].items()
+    }
+    return COLLECTORS.format(**shown)
 
 
 def _aims(found: Mapping[str, Any]) -> str:
