@@ -13,12 +13,15 @@ from service_tasks.engine.template.report import Report
 from service_tasks.engine.template.update import Updater
 
 from ..support.service import git
+from ..support.sampling import some_of
 from ..support.template_versions import RENAMED, VERSIONS
 from .updating import OWN_CODE, Garage, Subject, proved_once
 
 pytestmark = pytest.mark.slow
 
 EARLIER, NEWEST = VERSIONS[:-1], VERSIONS[-1]
+ENDS = (EARLIER[0], EARLIER[-1])
+"""Where an ordinary run begins: furthest from the newest release, and next to it."""
 SECRETS = {".env.staging.local": "DATABASE_PASSWORD=kept\n", "secrets/prod.key": "kept\n"}
 FEATURE = {"internal/billing/billing.go": OWN_CODE, "internal/order/notes.go": "package order\n\nconst note = 1\n"}
 DEPENDENCY = """package billing
@@ -193,7 +196,7 @@ def agree(orders: Subject, report: Report, conflicts: set[str]) -> None:
     assert (report.build, report.test) == (("skipped", "skipped") if conflicts else ("passed", "passed"))
 
 
-@pytest.mark.parametrize("version", EARLIER)
+@pytest.mark.parametrize("version", some_of(EARLIER, ENDS))
 @pytest.mark.parametrize("name", CASES)
 def test_an_update(garage: Garage, name: str, version: str) -> None:
     case = CASES[name]
@@ -209,7 +212,7 @@ def test_an_update(garage: Garage, name: str, version: str) -> None:
         assert {path for path in fresh | now if fresh.get(path) != now.get(path)} == {"internal/order/order.go"}
 
 
-@pytest.mark.parametrize("version", EARLIER)
+@pytest.mark.parametrize("version", some_of(EARLIER, ENDS))
 def test_a_second_update_has_nothing_to_do(garage: Garage, version: str) -> None:
     orders = prepared(garage, version, CASES["untouched"])
     orders.update()
@@ -223,7 +226,7 @@ def test_a_second_update_has_nothing_to_do(garage: Garage, version: str) -> None
 
 
 @pytest.mark.parametrize("again", [False, True], ids=["put back", "run again"])
-@pytest.mark.parametrize("version", EARLIER)
+@pytest.mark.parametrize("version", some_of(EARLIER, ENDS))
 def test_an_update_that_is_killed(garage: Garage, monkeypatch: pytest.MonkeyPatch, version: str, again: bool) -> None:
     orders = prepared(garage, version, CASES["secrets beside it"])
     before = orders.state()
@@ -240,7 +243,7 @@ def test_an_update_that_is_killed(garage: Garage, monkeypatch: pytest.MonkeyPatc
         assert orders.state() == before
 
 
-@pytest.mark.parametrize("version", EARLIER)
+@pytest.mark.parametrize("version", some_of(EARLIER, ENDS))
 def test_an_update_that_is_killed_while_it_builds_is_done_again(
     garage: Garage, monkeypatch: pytest.MonkeyPatch, version: str
 ) -> None:
