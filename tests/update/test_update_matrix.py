@@ -12,8 +12,8 @@ from service_tasks.engine.template.index import Index
 from service_tasks.engine.template.report import Report
 from service_tasks.engine.template.update import Updater
 
-from ..support.service import git
 from ..support.sampling import some_of
+from ..support.service import git
 from ..support.template_versions import RENAMED, VERSIONS
 from .updating import OWN_CODE, Garage, Subject, proved_once
 
