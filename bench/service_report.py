@@ -36,6 +36,11 @@ handler is `gin.New()` with one route, no middleware and no log.
 
 """
 ALLOCATIONS = """
+What the middleware takes is spread: the access log, a line of JSON and a write for each request, is its largest part,
+as the row without it shows; then the time limits of a request and of its connection, the metrics, the request's id and the
+parsing of `traceparent`. The handler does next to nothing here; what asks a database answers a fifth as often, as shown
+below.
+
 Where a request's allocations are from: reading it and writing the answer, and its JSON, as with the bare handler; its
 id; the context with its time limit, and the request with that context; the record of the access log with its
 attributes and the client's address. `auth` verifies a signature and parses two JSON documents. `tracing` makes a span
@@ -44,7 +49,7 @@ with its attributes. `plugins` makes a context with a time limit for each of its
 """
 PGO = """\
 **By a profile** (`./inv pgo`): the service with everything answers {before:,.0f} requests a second as it is built, and
-{after:,.0f} built by a profile of itself under this load: {gain:+.0%}.
+{after:,.0f} built by a profile of itself under this load: {gain:+.1%}.
 
 """
 COLLECTORS = """\
@@ -131,7 +136,7 @@ def _growth(looks: list[Mapping[str, float]]) -> float:
 
 def _later(states: Mapping[str, Mapping[str, float]]) -> float:
     """Milliseconds that the 99th percentile is later than with a collector that answers."""
-    return max(states[state]["p99_ms"] for state in ("hangs", "down")) - states["answers"]["p99_ms"]
+    return max(0.0, *(states[state]["p99_ms"] - states["answers"]["p99_ms"] for state in ("hangs", "down")))
 
 
 def _collectors(found: Mapping[str, Any]) -> str:
