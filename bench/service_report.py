@@ -37,9 +37,9 @@ handler is `gin.New()` with one route, no middleware and no log.
 """
 ALLOCATIONS = """
 What the middleware takes is spread: the access log, a line of JSON and a write for each request, is its largest part,
-as the row without it shows; then the time limits of a request and of its connection, the metrics, the request's id and the
-parsing of `traceparent`. The handler does next to nothing here; what asks a database answers a fifth as often, as shown
-below.
+as the row without it shows; then the time limits of a request and of its connection, the metrics, the request's id and
+the parsing of `traceparent`. The handler does next to nothing here; what asks a database answers a fifth as often, as
+shown below.
 
 Where a request's allocations are from: reading it and writing the answer, and its JSON, as with the bare handler; its
 id; the context with its time limit, and the request with that context; the record of the access log with its
