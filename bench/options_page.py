@@ -126,11 +126,11 @@ no change of it at all.
 ## `plugins`
 
 Filters for requests as WebAssembly programs, exchanged while the service runs: see [work.md](work.md#plugins). A plugin
-in Go costs a request some 20 µs of processor time, for two calls, and some 35 MB of memory at rest; it is a file of 3 MB, and half a
-second goes by at each start of the service until it is compiled. The service's own binary grows by 2.6 MB. Those of
-TinyGo or Rust are a tenth of that. Take it where somebody else than the service's developers decides on filters, or
-where they change more often than the service. Not for what could be a few lines of Go in `internal/app`: these are
-quicker, see everything, and are tested with the rest.
+in Go costs a request some 25 µs of processor time, for two calls, and some 35 MB of memory at rest; it is a file of 3
+MB, and half a second goes by at each start of the service until it is compiled. The service's own binary grows by 2.6
+MB. Programs by TinyGo or Rust are a tenth of that. Take it where somebody else than the service's developers decides on
+filters, or where they change more often than the service. Not for what could be a few lines of Go in `internal/app`:
+these are quicker, see everything, and are tested with the rest.
 
 ## `jobs`
 
