@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import partial
 from pathlib import Path
 
 from invoke.context import Context
@@ -11,13 +10,12 @@ from .cli import ENV, Session, service_task, session
 from .engine.build import gobuild, plugins
 from .engine.build.source import read_build_info
 from .engine.build.toolchain import require_go
-from .engine.core.console import Step
 from .engine.core.errors import UsageFault
 from .engine.core.paths import ROOT
 from .engine.deploy.overrides import PLUGINS, Change
-from .engine.deploy.target import Target
 from .engine.targets import described, locked, make_targets
 from .locking import LOCK_WAIT, parse_wait
+from .overriding import hand_over
 
 
 @service_task(
@@ -30,13 +28,7 @@ def apply(c: Context, env: str = "dev", folder: str = "", lock_wait: str = "0") 
     with locked(targets, f"plugins.apply --env={env}", parse_wait(lock_wait), s.console.note):
         s.console.title(f"Exchanging the plugins of {s.settings.service} in {env} ({described(targets)})")
         change = _read(ROOT / folder) if folder else _built(s)
-        for target in targets:
-            with s.console.step(target.host or "apply") as step:
-                s.runner.act(f"hand plugins to {target.url}", partial(_apply, target, change, step))
-
-
-def _apply(target: Target, change: Change, step: Step) -> None:
-    step.detail = target.apply_override(change)
+        hand_over(s, targets, change)
 
 
 def _built(s: Session) -> Change:

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-from functools import partial
-
 from invoke.context import Context
 
 from .cli import ENV, service_task, session
-from .engine.core.console import Step
 from .engine.core.errors import UsageFault
 from .engine.core.paths import ROOT
 from .engine.deploy.overrides import RULES as OVERRIDE
 from .engine.deploy.overrides import Change
-from .engine.deploy.target import Target
 from .engine.targets import described, locked, make_targets
 from .locking import LOCK_WAIT, parse_wait
+from .overriding import hand_over
 
 RULES = "configs/rules.json"
 
@@ -27,13 +24,7 @@ def apply(c: Context, env: str = "dev", file: str = RULES, lock_wait: str = "0")
     targets = make_targets(s.runner, s.settings, s.environments.configuration(s.environment))
     with locked(targets, f"rules.apply --env={env}", parse_wait(lock_wait), s.console.note):
         s.console.title(f"Changing the rules of {s.settings.service} in {env} ({described(targets)})")
-        for target in targets:
-            with s.console.step(target.host or "apply") as step:
-                s.runner.act(f"hand {file} to {target.url}", partial(_apply, target, change, step))
-
-
-def _apply(target: Target, change: Change, step: Step) -> None:
-    step.detail = target.apply_override(change)
+        hand_over(s, targets, change)
 
 
 def _read(file: str) -> bytes:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -11,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from service_tasks.engine.build import plugins
 from service_tasks.engine.build.gobuild import (
     build,
     compiler_flags,
@@ -273,3 +275,15 @@ def test_an_images_tag_is_one_that_docker_accepts(version: str) -> None:
 
 def test_every_runtime_of_the_question_has_an_image() -> None:
     assert set(RUNTIMES) == {"scratch", "alpine", "distroless"}
+
+
+def test_what_plugins_have_left_is_gone_where_a_service_has_none_any_more(tmp_path: Path) -> None:
+    (tmp_path / "plugins").mkdir()
+    (tmp_path / "plugins" / "elsewhere.wasm").write_bytes(b"program")
+    plugins.collect(tmp_path, [])
+    assert [path.name for path in plugins.built(tmp_path).iterdir()] == ["elsewhere.wasm"]
+
+    shutil.rmtree(tmp_path / "plugins")
+    plugins.collect(tmp_path, [])
+
+    assert not plugins.built(tmp_path).exists()

@@ -205,27 +205,28 @@ def build(runner: Runner, plan: GoBuild, info: BuildInfo, begun: BegunBuild | No
         for each in (plan, *plan.beside, *plan.plugins):
             runner.run(each.argv)
         return
-    begun = begun or begin(runner, plan)
-    try:
-        begun.finish(info)
-    finally:
-        begun.end()
-    if plan.verified:
-        _collect(runner, plan.plugins)
+    _finish(begun or begin(runner, plan), info)
+    plugins.collect(runner.root, [each.output.stem for each in plan.plugins])
 
 
 def build_plugins(runner: Runner, go: str, info: BuildInfo) -> None:
     """Build the plugins alone; the faults are those of `BegunBuild.finish`."""
     plans = plan_plugins(go, runner.root)
+    if runner.dry:
+        for each in plans:
+            runner.run(each.argv)
+        return
     for each in plans:
-        build(runner, each, info)
-    if not runner.dry:
-        _collect(runner, plans)
+        _finish(begin(runner, each), info)
+    plugins.collect(runner.root, [each.output.stem for each in plans])
 
 
-def _collect(runner: Runner, plans: Sequence[GoBuild]) -> None:
-    if (runner.root / plugins.FOLDER).is_dir():
-        plugins.collect(runner.root, [each.output.stem for each in plans])
+def _finish(begun: BegunBuild, info: BuildInfo) -> None:
+    """Finish a build, and end it in any case."""
+    try:
+        begun.finish(info)
+    finally:
+        begun.end()
 
 
 def _verify(runner: Runner, plan: GoBuild, binary: Path, info: BuildInfo) -> None:

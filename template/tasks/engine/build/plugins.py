@@ -29,8 +29,14 @@ def built(root: Path) -> Path:
 
 
 def collect(root: Path, names: Sequence[str]) -> None:
-    """Have that folder hold what was built there by these names, what was built elsewhere, and settings; no more."""
+    """Have that folder hold what was built there by these names, what was built elsewhere, and settings; no more.
+
+    A service without plugins has none, also where it had some once.
+    """
     folder, sources = built(root), root / FOLDER
+    if not sources.is_dir():
+        shutil.rmtree(folder, ignore_errors=True)
+        return
     kept = {f"{name}{PROGRAM}" for name in names}
     others = [path for path in sources.glob("*") if path.suffix in (PROGRAM, SETTINGS) and path.name not in kept]
     folder.mkdir(parents=True, exist_ok=True)

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
+from ..config.settings import Settings
 from ..core.errors import DeployFault, UsageFault
 from ..core.waiting import wait_until
 
@@ -96,7 +97,7 @@ class Change:
         )
 
 
-def variables(folder: str, guard: bool, plugins: bool) -> dict[str, str]:
-    """The variables by which a release finds its overrides in its folder."""
-    found = [*([RULES] if guard else []), *([PLUGINS] if plugins else [])]
-    return {each.variable: f"{folder}/{each.place}" for each in found}
+def variables(folder: str, settings: Settings) -> dict[str, str]:
+    """The variables by which a release of a service finds its overrides in its folder."""
+    answers = {RULES: settings.guard, PLUGINS: settings.plugins}
+    return {each.variable: f"{folder}/{each.place}" for each, answer in answers.items() if answer != "none"}

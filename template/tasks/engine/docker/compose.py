@@ -203,13 +203,11 @@ class ComposeProject:
         Beside that, what the release runs beside the service.
         """
         types = [each.document() for each in self.settings.processes]
-        settings = self.settings
-        places = overrides.variables(SECRETS, settings.guard != "none", settings.plugins != "none")
         return {
             "image": image,
             "pull_policy": "never",
             "environment": {
-                **places,
+                **overrides.variables(SECRETS, self.settings),
                 **{name: _literal(value) for name, value in self.configuration.service_values().items()},
                 **{f"{name}_FILE": f"{SECRETS}/{name}" for name in sorted(self.configuration.secret_values())},
             },

@@ -21,7 +21,6 @@ class Binaries:
     runner: Runner
     settings: Settings
     _built: dict[str, Path] = field(default_factory=dict)
-    _plugins: Path | None = None
 
     def build(self, go: str, environment: Environment, info: BuildInfo) -> str:
         """Build all of them. Gives a detail line."""
@@ -30,7 +29,6 @@ class Binaries:
         plan = gobuild.plan_build(go, root, environment, info, "", package, programs)
         gobuild.build(self.runner, plan, info)
         self._built = {service: plan.output, **{Path(each.package).name: each.output for each in plan.beside}}
-        self._plugins = plugins.built(root)
         return str(plan.output.relative_to(root))
 
     def identity(self) -> str:
@@ -51,4 +49,4 @@ class Binaries:
             shutil.copy2(path, folder / plugins.FOLDER / path.name)
 
     def _files_of_plugins(self) -> list[Path]:
-        return sorted(self._plugins.glob("*")) if self._plugins else []
+        return sorted(plugins.built(self.runner.root).glob("*")) if self._built else []

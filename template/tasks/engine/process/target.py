@@ -279,10 +279,7 @@ class ProcessTarget(ProcessOperations):
     # --- Pieces --------------------------------------------------------------------------------
 
     def _values(self, folder: Path) -> dict[str, str]:
-        values = dict(self.configuration.service_values())
-        settings = self.settings
-        places = overrides.variables(str(folder), settings.guard != "none", settings.plugins != "none")
-        values = {**places, **values}
+        values = {**overrides.variables(str(folder), self.settings), **self.configuration.service_values()}
         for name, text in self.configuration.secret_values().items():
             write_private(folder / "secrets" / name, text)
             values[f"{name}_FILE"] = str(folder / "secrets" / name)
