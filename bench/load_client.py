@@ -64,11 +64,11 @@ def find_go() -> str:
     return shutil.which("go") or ""
 
 
-def build(folder: Path) -> Path:
-    """Build the load client into a folder."""
-    binary = folder / "load"
+def build(folder: Path, source: Path = SOURCE) -> Path:
+    """Build a load client into a folder."""
+    binary = folder / source.name
     command = [find_go() or "go", "build", "-buildvcs=false", "-o", str(binary), "."]
-    subprocess.run(command, cwd=SOURCE, check=True, capture_output=True, text=True)
+    subprocess.run(command, cwd=source, check=True, capture_output=True, text=True)
     return binary
 
 

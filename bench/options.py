@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import http.client
 import json
-import os
 import subprocess
 import tempfile
 import time
@@ -20,6 +19,7 @@ from service_tasks.engine.core.waiting import wait_until
 
 from . import machine
 from .options_page import write
+from .processes import cpu_seconds, resident_bytes
 from .servers import PASSWORD, server
 from .service import BenchError, make_service
 
@@ -85,10 +85,10 @@ def _cost_of(database: str, cache: str, base: Path, ports: Mapping[str, int], se
             starts.append(started.start_ms)
     with _running(binary, env) as started:
         time.sleep(REST_SECONDS)
-        rest = started.resident_bytes()
+        rest = resident_bytes(started.process.pid)
         post_cpu, post_ms, order = started.posts()
         get_cpu, get_ms = started.gets(order)
-        loaded = started.resident_bytes()
+        loaded = resident_bytes(started.process.pid)
     size = binary.stat().st_size
     return Cost(database, cache, size, median(starts), rest, loaded, get_cpu, get_ms, post_cpu, post_ms)
 
@@ -100,12 +100,6 @@ class _Started:
     process: subprocess.Popen[bytes]
     port: int
     start_ms: float
-
-    def resident_bytes(self) -> int:
-        """Memory that it holds: VmRSS of proc(5)."""
-        status = Path(f"/proc/{self.process.pid}/status").read_text()
-        line = next(line for line in status.splitlines() if line.startswith("VmRSS:"))
-        return int(line.split()[1]) * 1024
 
     def posts(self) -> tuple[float, float, str]:
         """Processor time and time to answer of a POST that makes an order, and the last order's id."""
@@ -132,17 +126,12 @@ class _Started:
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=10)
         for _ in range(WARM_UP):
             ask(connection)
-        times, before = [], self._cpu_seconds()
+        times, before = [], cpu_seconds(self.process.pid)
         for _ in range(REQUESTS):
             started = time.perf_counter()
             ask(connection)
             times.append(time.perf_counter() - started)
-        return (self._cpu_seconds() - before) / REQUESTS * 1e6, median(times) * 1000
-
-    def _cpu_seconds(self) -> float:
-        """User and system time of all its threads: fields 14 and 15 of stat in proc(5)."""
-        words = Path(f"/proc/{self.process.pid}/stat").read_text().rpartition(")")[2].split()
-        return (int(words[11]) + int(words[12])) / os.sysconf("SC_CLK_TCK")
+        return (cpu_seconds(self.process.pid) - before) / REQUESTS * 1e6, median(times) * 1000
 
 
 def _answer(connection: http.client.HTTPConnection, status: int) -> bytes:

@@ -23,8 +23,9 @@ from service_tasks.engine.core.waiting import wait_until
 
 from . import machine
 from .collectors import collectors
-from .load_client import find_go
+from .load_client import build, find_go
 from .measure import rounded
+from .processes import cpu_seconds, resident_bytes
 from .servers import PASSWORD, server
 from .service import BenchError, make_service
 
@@ -52,6 +53,7 @@ ORDER = '{"sku":"A-1","quantity":1}'
 DEV_KEY = "for-the-benchmark-only"
 WITHOUT_LIMIT = {"flow": [{"resource": "POST /v1/orders", "threshold": 1_000_000, "burst": 1_000_000}]}
 """The rule of the template would be what is measured."""
+QUANTILES = ("p50_ms", "p99_ms", "p999_ms")
 SOAK_PAUSE = 15.0
 """Seconds between two looks at a service that is under load for long."""
 
@@ -101,16 +103,6 @@ class Running:
             lines = answer.read().decode().splitlines()
         return sum(float(line.split()[-1]) for line in lines if line.partition(" ")[0].partition("{")[0] == name)
 
-    def resident_bytes(self) -> int:
-        """Memory that it holds: VmRSS of proc(5)."""
-        status = Path(f"/proc/{self.process.pid}/status").read_text()
-        return int(next(line for line in status.splitlines() if line.startswith("VmRSS:")).split()[1]) * 1024
-
-    def cpu_seconds(self) -> float:
-        """User and system time of all its threads: fields 14 and 15 of stat in proc(5)."""
-        words = Path(f"/proc/{self.process.pid}/stat").read_text().rpartition(")")[2].split()
-        return (int(words[11]) + int(words[12])) / os.sysconf("SC_CLK_TCK")
-
 
 def measure_service(
     base: Path,
@@ -123,9 +115,10 @@ def measure_service(
     """Measure all of it; `soak` is how many seconds the service with everything is under load at a stretch."""
     document: dict[str, Any] = {"measured": time.strftime("%Y-%m-%d", time.gmtime()), "rounds": rounds}
     document |= {"machine": machine.describe(settings), "connections": CONNECTIONS, "seconds": SECONDS}
-    rate = _built_rate(base)
+    rate = build(base, HERE / "rate")
     subjects = _in_memory(base, settings, say)
-    document["variants"] = _in_turns(subjects, rate, rounds, say)
+    say(f"all in turns, rounds: {rounds}")
+    document["variants"] = _in_turns(subjects, rate, rounds, _read)
     say("a profile of everything, and a build by it")
     document["pgo"] = _by_profile(base, subjects["everything"], rate, rounds)
     say("tracing, with a collector that answers, hangs, and is down")
@@ -134,12 +127,6 @@ def measure_service(
     say(f"everything under load for {soak:.0f} s")
     document["soak"] = _soaked(subjects["everything"], rate, soak)
     return document
-
-
-def _built_rate(base: Path) -> Path:
-    binary = base / "rate"
-    subprocess.run([find_go(), "build", "-buildvcs=false", "-o", str(binary), "."], cwd=HERE / "rate", check=True)
-    return binary
 
 
 def _in_memory(base: Path, settings: Mapping[str, str], say: Callable[[str], None]) -> dict[str, Subject]:
@@ -175,43 +162,47 @@ def _built_bare(folder: Path, beside: Subject) -> Subject:
     root = beside.binary.parents[1]
     shutil.copytree(HERE / "bare", root / "cmd" / BARE)
     binary = folder / BARE
-    words = ["-trimpath", "-tags", "nomsgpack", "-ldflags", "-s -w", "-o", str(binary), f"./cmd/{BARE}"]
-    subprocess.run([find_go(), "build", *words], cwd=root, check=True, env={**os.environ, "CGO_ENABLED": "0"})
+    _go_build(root, f"./cmd/{BARE}", binary)
     return Subject(binary, {})
 
 
+def _go_build(root: Path, package: str, output: Path, *options: str) -> None:
+    """Build a package of a service as its tasks do."""
+    words = ["-trimpath", "-tags", "nomsgpack", "-ldflags", "-s -w", *options, "-o", str(output), package]
+    subprocess.run([find_go(), "build", *words], cwd=root, check=True, env={**os.environ, "CGO_ENABLED": "0"})
+
+
 def _in_turns(
-    subjects: Mapping[str, Subject], rate: Path, rounds: int, say: Callable[[str], None]
+    subjects: Mapping[str, Subject], rate: Path, rounds: int, measure: Callable[[Running], dict[str, float]]
 ) -> dict[str, dict[str, float]]:
     """The medians of all subjects, of which each is started and measured anew in each round."""
     found: dict[str, list[dict[str, float]]] = {name: [] for name in subjects}
-    for number in range(rounds):
-        say(f"round {number + 1} of {rounds}")
+    for _ in range(rounds):
         for name, subject in subjects.items():
-            found[name].append(_read(subject, rate))
+            with _started(subject, rate) as running:
+                found[name].append(measure(running))
     return {name: _medians(results) for name, results in found.items()}
 
 
-def _read(subject: Subject, rate: Path) -> dict[str, float]:
+def _read(running: Running) -> dict[str, float]:
     """What a GET of an order costs."""
-    with _started(subject, rate) as running:
-        time.sleep(1)
-        rest = running.resident_bytes()
-        path = running.order()
-        running.load(path, seconds=0.5)
-        before = (running.cpu_seconds(), *_allocated(running))
-        figures = running.load(path)
-        after, number = (running.cpu_seconds(), *_allocated(running)), figures["requests"]
-        cpu, mallocs, allocated = (now - then for now, then in zip(after, before, strict=True))
-        return {
-            "requests_per_s": number / figures["seconds"],
-            **{name: figures[name] for name in ("p50_ms", "p99_ms", "p999_ms")},
-            "cpu_us": cpu / number * 1e6,
-            "allocations": mallocs / number,
-            "allocated_bytes": allocated / number,
-            "rest_bytes": rest,
-            "loaded_bytes": running.resident_bytes(),
-        }
+    time.sleep(1)
+    rest = resident_bytes(running.process.pid)
+    path = running.order()
+    running.load(path, seconds=0.5)
+    before = (cpu_seconds(running.process.pid), *_allocated(running))
+    figures = running.load(path)
+    after, number = (cpu_seconds(running.process.pid), *_allocated(running)), figures["requests"]
+    cpu, mallocs, allocated = (now - then for now, then in zip(after, before, strict=True))
+    return {
+        "requests_per_s": number / figures["seconds"],
+        **{name: figures[name] for name in QUANTILES},
+        "cpu_us": cpu / number * 1e6,
+        "allocations": mallocs / number,
+        "allocated_bytes": allocated / number,
+        "rest_bytes": rest,
+        "loaded_bytes": resident_bytes(running.process.pid),
+    }
 
 
 def _allocated(running: Running) -> tuple[float, float]:
@@ -231,27 +222,27 @@ def _by_profile(base: Path, subject: Subject, rate: Path, rounds: int) -> dict[s
     folder = base / "by-profile"
     folder.mkdir()
     optimised = folder / subject.binary.name
-    words = ["-trimpath", "-tags", "nomsgpack", "-ldflags", "-s -w", f"-pgo={target}", "-o", str(optimised)]
-    package = f"./{target.parent.relative_to(root).as_posix()}"
-    subprocess.run([find_go(), "build", *words, package], cwd=root, check=True, env={**os.environ, "CGO_ENABLED": "0"})
+    _go_build(root, f"./{target.parent.relative_to(root).as_posix()}", optimised, f"-pgo={target}")
     plugins = subject.binary.parent / "plugins"
     if plugins.is_dir():
         shutil.copytree(plugins, folder / "plugins")
     both = {"before": subject, "after": Subject(optimised, subject.env, subject.token)}
-    return _in_turns(both, rate, rounds, lambda _: None)
+    return _in_turns(both, rate, rounds, _read)
 
 
 def _with_collectors(subject: Subject, rate: Path, rounds: int) -> dict[str, dict[str, float]]:
     """The service with tracing, and what its collector's state does to a request while the service is not saturated."""
-    found: dict[str, list[dict[str, float]]] = {}
     with collectors() as addresses:
-        for _ in range(rounds):
-            for state, address in addresses.items():
-                traced = Subject(subject.binary, {**subject.env, "OTEL_EXPORTER_OTLP_ENDPOINT": address})
-                with _started(traced, rate) as running:
-                    figures = running.load(running.order(), connections=2)
-                found.setdefault(state, []).append({name: figures[name] for name in ("p50_ms", "p99_ms", "p999_ms")})
-    return {state: _medians(results) for state, results in found.items()}
+        traced = {
+            state: Subject(subject.binary, {**subject.env, "OTEL_EXPORTER_OTLP_ENDPOINT": address})
+            for state, address in addresses.items()
+        }
+        return _in_turns(traced, rate, rounds, _read_lightly)
+
+
+def _read_lightly(running: Running) -> dict[str, float]:
+    figures = running.load(running.order(), connections=2)
+    return {name: figures[name] for name in QUANTILES}
 
 
 def _creation(
@@ -276,24 +267,18 @@ def _creation(
             own |= {"REDIS_URL": f"redis://127.0.0.1:{ports['redis']}"} if "cache" in answers else {}
             subjects[name] = Subject(made.binary, {**made.env, **own})
             subprocess.run([made.binary, "migrate"], env=dict(subjects[name].env), check=True, capture_output=True)
-        found: dict[str, list[dict[str, float]]] = {name: [] for name in subjects}
-        for number in range(rounds):
-            say(f"creation, round {number + 1} of {rounds}")
-            for name, subject in subjects.items():
-                found[name].append(_written_and_read(subject, rate))
-    return {name: _medians(results) for name, results in found.items()}
+        say(f"creation in turns, rounds: {rounds}")
+        return _in_turns(subjects, rate, rounds, _written_and_read)
 
 
-def _written_and_read(subject: Subject, rate: Path) -> dict[str, float]:
-    with _started(subject, rate) as running:
-        path = running.order()
-        posts, gets = running.load("/v1/orders", ORDER), running.load(path)
-    kept = ("p50_ms", "p99_ms", "p999_ms")
+def _written_and_read(running: Running) -> dict[str, float]:
+    path = running.order()
+    posts, gets = running.load("/v1/orders", ORDER), running.load(path)
     return {
         "post_per_s": posts["requests"] / posts["seconds"],
         "get_per_s": gets["requests"] / gets["seconds"],
-        **{f"post_{name}": posts[name] for name in kept},
-        **{f"get_{name}": gets[name] for name in kept},
+        **{f"post_{name}": posts[name] for name in QUANTILES},
+        **{f"get_{name}": gets[name] for name in QUANTILES},
     }
 
 
@@ -306,7 +291,9 @@ def _soaked(subject: Subject, rate: Path, seconds: float) -> dict[str, Any]:
         while time.monotonic() < end:
             requests += running.load(path, seconds=SOAK_PAUSE)["requests"]
             time.sleep(0.5)
-            looks.append({"resident_bytes": running.resident_bytes(), "goroutines": running.metric("go_goroutines")})
+            looks.append(
+                {"resident_bytes": resident_bytes(running.process.pid), "goroutines": running.metric("go_goroutines")}
+            )
     return {"seconds": seconds, "requests": requests, "looks": looks}
 
 

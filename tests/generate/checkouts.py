@@ -9,6 +9,9 @@ from maintain.rendering import make_repository
 
 from ..support.service import Service
 
+WITHOUT_TLS = {"postgres": "sslmode=disable", "mysql": "tls=false"}
+"""The databases with a server, and what the query of their URL says of encryption in the tests."""
+
 
 def checkout(rendered: Path, folder: Path) -> Service:
     """A copy in a repository with one commit."""

@@ -13,10 +13,9 @@ from service_tasks.engine.feature.names import parse_names
 
 from ..conftest import Render
 from ..support.service import Service, git
-from .checkouts import checkout
+from .checkouts import WITHOUT_TLS, checkout
 
 pytestmark = pytest.mark.slow
-SERVERS = {"postgres": "sslmode=disable", "mysql": "tls=false"}
 
 
 @pytest.fixture
@@ -56,7 +55,7 @@ def test_what_it_writes_passes_all_checks_at_once(service: Service) -> None:
 
 
 @pytest.mark.docker
-@pytest.mark.parametrize("database", SERVERS)
+@pytest.mark.parametrize("database", WITHOUT_TLS)
 def test_its_store_keeps_its_promises_in_a_real_server(
     database: str, rendered: Render, tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:
@@ -66,7 +65,7 @@ def test_its_store_keeps_its_promises_in_a_real_server(
     done = subprocess.run(
         ["go", "test", "-trimpath", "-tags", "nomsgpack", "-v", "./internal/customer"],
         cwd=service.folder,
-        env={**os.environ, "TEST_DATABASE_URL": f"{request.getfixturevalue(database)}?{SERVERS[database]}"},
+        env={**os.environ, "TEST_DATABASE_URL": f"{request.getfixturevalue(database)}?{WITHOUT_TLS[database]}"},
         capture_output=True,
         text=True,
         check=False,

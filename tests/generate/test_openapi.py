@@ -14,7 +14,7 @@ from service_tasks.engine.core.network import free_port
 from ..conftest import Render
 from ..support.service import request
 from ..support.waiting import until
-from .checkouts import build, checkout
+from .checkouts import WITHOUT_TLS, build, checkout
 
 pytestmark = pytest.mark.slow
 
@@ -22,12 +22,8 @@ EXAMPLES = "60"
 """How many requests are made up for each operation, in each of the ways of making them up."""
 
 
-SERVERS = {"postgres": "sslmode=disable", "mysql": "tls=false"}
-"""The databases with a server, and what their URL says of encryption."""
-
-
 @pytest.fixture(
-    scope="module", params=["none", "sqlite", *(pytest.param(name, marks=pytest.mark.docker) for name in SERVERS)]
+    scope="module", params=["none", "sqlite", *(pytest.param(name, marks=pytest.mark.docker) for name in WITHOUT_TLS)]
 )
 def url(request: pytest.FixtureRequest, rendered: Render, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """A service that runs, with each of the stores."""
@@ -40,9 +36,12 @@ def url(request: pytest.FixtureRequest, rendered: Render, tmp_path_factory: pyte
     values = {"APP_ENV": "staging", "LISTEN_HOST": "127.0.0.1", "HTTP_PORT": str(free_port()), "ADMIN_PORT": "0"}
     if request.param == "sqlite":
         values["DATABASE_URL"] = f"sqlite:{base}/orders.db"
-    elif request.param in SERVERS:
+    elif request.param in WITHOUT_TLS:
         scheme, user, password, rest = split(str(request.getfixturevalue(request.param)))
-        values |= {"DATABASE_URL": f"{scheme}://{user}@{rest}?{SERVERS[request.param]}", "DATABASE_PASSWORD": password}
+        values |= {
+            "DATABASE_URL": f"{scheme}://{user}@{rest}?{WITHOUT_TLS[request.param]}",
+            "DATABASE_PASSWORD": password,
+        }
     binary = str(service.folder / "dist" / "orders-staging")
     if request.param != "none":
         subprocess.run([binary, "migrate"], env=values, check=True, capture_output=True)

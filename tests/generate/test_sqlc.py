@@ -12,6 +12,7 @@ import pytest
 
 from ..conftest import Render
 from ..support.service import ROOT
+from .checkouts import WITHOUT_TLS
 
 pytestmark = [pytest.mark.slow, pytest.mark.full, pytest.mark.docker]
 USE = """package report
@@ -77,7 +78,7 @@ def test_the_example_is_generated_built_and_asked_in_a_real_database(
     done = subprocess.run(
         ["go", "test", "-tags", "nomsgpack", "./internal/report", "./internal/app"],
         cwd=folder,
-        env={**os.environ, "TEST_DATABASE_URL": f"{request.getfixturevalue('postgres')}?sslmode=disable"},
+        env={**os.environ, "TEST_DATABASE_URL": f"{request.getfixturevalue('postgres')}?{WITHOUT_TLS['postgres']}"},
         capture_output=True,
         text=True,
         check=False,
