@@ -11,7 +11,22 @@ from invoke.collection import Collection
 # Invoke lets Python keep no compiled modules, so that each command would compile all of these anew.
 sys.dont_write_bytecode = bool(sys.flags.dont_write_bytecode)
 
-from . import build, command_line, deploy, drill, env, local, maintenance, new, observe, pgo, quality, template, watch  # noqa: E402
+from . import (  # noqa: E402
+    build,
+    command_line,
+    deploy,
+    drill,
+    env,
+    local,
+    maintenance,
+    new,
+    observe,
+    pgo,
+    quality,
+    secret_files,
+    template,
+    watch,
+)
 from .engine.core.paths import ROOT  # noqa: E402
 
 GROUPS = {
@@ -29,7 +44,18 @@ GROUPS = {
         "drill.restart-database",
         "drill.redeploy",
     ],
-    "Configure": ["env.check", "env.diff", "env.show"],
+    "Configure": [
+        "env.check",
+        "env.diff",
+        "env.show",
+        "secrets.keygen",
+        "secrets.recipients",
+        "secrets.edit",
+        "secrets.set",
+        "secrets.rotate",
+        "secrets.merge",
+        "secrets.check",
+    ],
     "Renew": ["template.status", "template.update"],
 }
 
@@ -39,7 +65,9 @@ def _collection() -> Collection:
     for module in (build, deploy, local, maintenance, observe, pgo, quality, watch):
         for task in Collection.from_module(module).tasks.values():
             root.add_task(task)
-    for name, module in (("env", env), ("drill", drill), ("new", new), ("template", template)):
+    # Invoke has this folder where modules are looked for: none may be called as one of Python's own.
+    own = {"env": env, "drill": drill, "new": new, "secrets": secret_files, "template": template}
+    for name, module in own.items():
         root.add_collection(Collection.from_module(module), name)
     if importlib.util.find_spec(f"{__package__}.rules"):  # A service has it that was made with the guard.
         from . import rules
@@ -53,9 +81,9 @@ def _collection() -> Collection:
         from . import kubernetes
 
         root.add_collection(Collection.from_module(kubernetes), "kubernetes")
-    own = ROOT / "tasks_local.py"
-    if own.exists():
-        root.add_collection(_load(own), "local")
+    local_tasks = ROOT / "tasks_local.py"
+    if local_tasks.exists():
+        root.add_collection(_load(local_tasks), "local")
     root.configure({"tasks": {"auto_dash_names": True}})
     return root
 

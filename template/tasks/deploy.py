@@ -11,7 +11,9 @@ from invoke.context import Context
 
 from .cli import ENV, JSON, Session, service_task, session
 from .engine.build.source import BuildInfo, migrations_unknown_to, read_build_info
+from .engine.config.checks import check
 from .engine.config.configuration import DEV_KEY, GENERATED, Configuration
+from .engine.config.secret_file import FOLDER
 from .engine.config.settings import parse_seconds
 from .engine.core.console import print_json, table
 from .engine.core.errors import UsageFault
@@ -138,7 +140,7 @@ def rollback(
 
 def checked_configuration(s: Session, sets: Sequence[str] = ()) -> Configuration:
     """The configuration, after the check that every deploy begins with; UsageFault with the whole report."""
-    findings = s.environments.check(s.environment, sets)
+    findings = check(s.environments, s.environment, sets).findings
     if findings:
         report(findings, sys.stderr)
         raise UsageFault(
@@ -160,6 +162,11 @@ def with_secrets(
         wanted[DEV_KEY] = "the key that signs tokens, until there is an issuer"
     if s.runner.dry or not wanted:
         return configuration
+    if s.environments.sources(s.environment):
+        name = next(iter(wanted))
+        what = f"{name} is missing: {wanted[name]}"
+        remedy = f"secrets.set {name} --random --env={s.environment.name} makes one; commit {FOLDER}/ then"
+        raise UsageFault(what, where=s.environments.sources(s.environment)[-1].origin, remedy=remedy)
     for name, purpose in wanted.items():
         path = s.environments.generate_secret(s.environment.name, name, purpose)
         s.console.note(f"made {purpose}: {name} in {path.name}")

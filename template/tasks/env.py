@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
-from typing import TextIO
+from typing import Any, TextIO
 
 from invoke.context import Context
 
 from .cli import ENV, JSON, leave, service_task, session
+from .engine.config import checks as checks_of
 from .engine.config.configuration import COMMAND_LINE, Configuration
 from .engine.config.findings import Finding
 from .engine.core.console import print_json, table
@@ -16,16 +17,24 @@ from .engine.core.console import print_json, table
 
 @service_task(help={"env": "one environment (default: all of them)", **JSON})
 def check(c: Context, env: str = "", json: bool = False) -> None:
-    """Hold environment files against .env.example; exit code 2 and every fault where they do not fit."""
+    """Hold environment files against .env.example; exit code 2 and every fault where they do not fit.
+
+    With --env, all its secrets are opened; else those that somebody here can open without asking a vault.
+    """
     s = session(c, env, json)
     wanted = [s.environment] if env else list(s.settings.environments.values())
-    findings = [finding for environment in wanted for finding in s.environments.check(environment)]
+    checks = [checks_of.check(s.environments, each, open_all=bool(env)) for each in wanted]
+    findings = [finding for each in checks for finding in each.findings]
+    closed = sorted({origin for each in checks for origin in each.closed})
     if json:
-        print_json({"ok": not findings, "findings": [vars(finding) for finding in findings]})
+        document: dict[str, Any] = {"ok": not findings, "findings": [vars(finding) for finding in findings]}
+        print_json({**document, "closed": closed} if closed else document)
     elif not findings:
         print("The configuration of " + ", ".join(environment.name for environment in wanted) + " is in order.")
     else:
         report(findings, sys.stderr)
+    if closed and not env and not json:
+        print(f"Not opened: {', '.join(closed)}; env.check --env=NAME does, and so does a deploy.")
     if findings:
         leave(2, "" if json else f"error: {counted(findings)} in the configuration")
 
@@ -50,14 +59,21 @@ def show(c: Context, env: str = "dev") -> None:
     configuration = s.environments.configuration(s.environment)
     rows = []
     for name in s.environments.schema.variables:
-        value = configuration.given.get(name)
-        value = value if value and value.text else None
-        origin = value.origin if value else "default"
-        line = f":{value.line}" if value and value.origin != COMMAND_LINE else ""
-        decider = configuration.decided_by(name)
-        note = f"decided by {decider}" + (f", not by {origin}{line}" if value else "") if decider else origin + line
-        rows.append((name, _shown(configuration, name), note))
+        origin, decider = _origin(configuration, name), configuration.decided_by(name)
+        by_others = f"decided by {decider}" + (f", not by {origin}" if origin else "")
+        rows.append((name, _shown(configuration, name), by_others if decider else origin or "default"))
     table(("variable", "value", "from"), rows)
+
+
+def _origin(configuration: Configuration, name: str) -> str:
+    """Where a value comes from, with its line; empty where nobody gives one. A source of secrets stays closed."""
+    source = configuration.given.source(name)
+    if source:
+        return source.origin
+    value = configuration.given.get(name)
+    if not value or not value.text:
+        return ""
+    return f"{value.origin}:{value.line}" if value.origin != COMMAND_LINE else value.origin
 
 
 def counted(findings: Sequence[Finding]) -> str:

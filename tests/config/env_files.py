@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 
+from service_tasks.engine.config.checks import check
 from service_tasks.engine.config.configuration import Configuration, Environments
 from service_tasks.engine.config.findings import Finding
 from service_tasks.engine.config.settings import Environment
@@ -69,7 +70,8 @@ class Folder:
 
     def check(self, env: str = "staging", sets: Iterable[str] = ()) -> list[Finding]:
         """What is wrong with an environment."""
-        return Environments(self.root, sorted({"dev", "staging", env})).check(self._environment(env), sets)
+        environments = Environments(self.root, sorted({"dev", "staging", env}))
+        return check(environments, self._environment(env), sets).findings
 
     def only(self, env: str = "staging", sets: Iterable[str] = ()) -> Finding:
         """The one thing that is wrong."""

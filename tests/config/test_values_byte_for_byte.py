@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from service_tasks.engine.config.checks import check
 from service_tasks.engine.config.configuration import Environments
 from service_tasks.engine.config.dotenv import read_env_file
 from service_tasks.engine.config.settings import Environment, Settings
@@ -92,7 +93,7 @@ def test_what_the_tasks_hand_to_compose_is_the_value_as_it_is(tmp_path: Path) ->
     environment = Environment("staging")
     sets = [f"{name}={value}" for name, value in zip(names, AWKWARD, strict=True)]
     environments = Environments(tmp_path, ["staging"])
-    assert environments.check(environment, sets) == []
+    assert check(environments, environment, sets).findings == []
     configuration = environments.configuration(environment, sets)
     project = ComposeProject(
         tmp_path, tmp_path / "state", Settings("orders", "none", {}), configuration, Endpoint(LOCAL)

@@ -16,6 +16,7 @@ import yaml
 from invoke.config import Config
 
 from maintain.rendering import example_answers
+from service_tasks.engine.config.checks import check
 from service_tasks.engine.config.configuration import Environments
 from service_tasks.engine.config.settings import read_settings
 
@@ -185,7 +186,7 @@ def test_every_environment_is_in_order_as_rendered(combination: Combination) -> 
 
     assert list(settings.environments) == ["dev", "staging", "prod"]
     assert settings.database == answers["database"]
-    findings = [finding for one in settings.environments.values() for finding in environments.check(one)]
+    findings = [finding for one in settings.environments.values() for finding in check(environments, one).findings]
     # Who signs the tokens of production is the one thing that nobody else can know.
     wanted = [(".env.prod", "AUTH_JWKS_URL")] if answers["auth"] == "jwt" else []
     assert [(finding.where, finding.name) for finding in findings] == wanted

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from .build.toolchain import find_go, go_release, wanted_release
+from .config.checks import check
 from .config.configuration import Environments
 from .config.settings import Environment, Settings
 from .core.errors import Fault
@@ -138,6 +139,6 @@ def _disk(root: Path, what: str) -> Result:
 
 
 def _configuration(environments: Environments, environment: Environment) -> Result:
-    count = len(environments.check(environment))
+    count = len(check(environments, environment, open_all=False).findings)
     remedy = f"env.check --env={environment.name} shows them" if count else ""
     return Result("configuration", not count, f"{count} faults" if count else "in order", remedy)

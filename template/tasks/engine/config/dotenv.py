@@ -11,6 +11,8 @@ from pathlib import Path
 from ..core.errors import UsageFault
 
 NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+PLAIN = re.compile(r"[A-Za-z0-9_./:@%+,=-]+")
+"""What nobody has to put into quotes."""
 ONLY_HERE = {
     "'": re.compile(r"\\\\|\r"),
     '"': re.compile(r"\$|\\['0-9]|\r"),
@@ -66,6 +68,11 @@ def read_env_file(path: Path) -> EnvFile:
 
     Raises UsageFault where the file cannot be read as UTF-8 text.
     """
+    return parse_env(path, _text(path))
+
+
+def parse_env(path: Path, text: str) -> EnvFile:
+    """Parse what a file holds, or what stands for one that `path` names."""
     from dotenv.parser import parse_stream
 
     entries: list[Entry] = []
@@ -73,7 +80,7 @@ def read_env_file(path: Path) -> EnvFile:
     comments: list[Comment] = []
     blocks: list[tuple[Comment, ...]] = []
     header: tuple[Comment, ...] = ()
-    for binding in parse_stream(io.StringIO(_text(path), newline="")):
+    for binding in parse_stream(io.StringIO(text.replace("\r\n", "\n"), newline="")):
         lead, body = _split_blank_lines(binding.original.string)
         line = binding.original.line + lead.count("\n")
         if lead and comments:
@@ -94,9 +101,42 @@ def read_env_file(path: Path) -> EnvFile:
     return EnvFile(path, tuple(entries), tuple(malformed), header, loose)
 
 
+def write_entry(name: str, value: str) -> str:
+    """The line, or lines, by which a file has a value, byte for byte; it is read back before it is given.
+
+    Raises UsageFault for what no such line can hold: several lines that end with a backslash, and NUL.
+    """
+    single = value.replace("\\", "\\\\").replace("'", "\\'")
+    double = value.replace("\\", "\\\\").replace('"', '\\"').replace("\r", "\\r")
+    plain = [value] if PLAIN.fullmatch(value) else []
+    following = "FOLLOWING='a value'"
+    for written in (*plain, f"'{single}'", f'"{double}"', value):
+        read = parse_env(Path(), f"{name}={written}\n{following}\n")
+        if read.values() == {name: value, "FOLLOWING": "a value"} and not read.malformed and "\0" not in value:
+            return f"{name}={written}"
+    what = f"the value of {name} cannot be written into an environment file"
+    raise UsageFault(what, remedy="end it with something else than a backslash, or keep it as base64")
+
+
+def replace_entry(text: str, name: str, value: str | None) -> str:
+    """A file's text with another value of one name, in its place or at the end; None takes the name out."""
+    from dotenv.parser import parse_stream
+
+    parts, wanted = [], "" if value is None else f"{write_entry(name, value)}\n"
+    for binding in parse_stream(io.StringIO(text, newline="")):
+        if binding.key == name and not binding.error:
+            lead, _ = _split_blank_lines(binding.original.string)
+            parts.append(lead + wanted)
+            wanted = ""
+        else:
+            parts.append(binding.original.string)
+    before = "".join(parts)
+    return before + ("\n" if wanted and before and not before.endswith("\n") else "") + wanted
+
+
 def _text(path: Path) -> str:
     try:
-        return path.read_bytes().decode().replace("\r\n", "\n")
+        return path.read_bytes().decode()
     except UnicodeDecodeError as error:
         line = error.object.count(b"\n", 0, error.start) + 1
         what = f"{path.name} cannot be read: it is no UTF-8 text"

@@ -10,6 +10,7 @@ from typing import Any
 from ..core.errors import UsageFault, nearest
 from .host import parse_host
 from .process_types import ProcessType, process_types
+from .sources import SourceSettings, parse_sources
 from .values import count, fault, flag, matching, one_of, seconds
 
 TARGETS = ("docker", "process", "kubernetes")
@@ -37,6 +38,7 @@ class Environment:
 
     With several hosts the first is deployed to alone and watched for `soak_seconds`, then `parallel` others at a time.
     With a `registry` such as registry.example.com/team the image goes through it, else straight to the hosts.
+    `secrets` are its sources of secrets; None stands for `secrets/<name>.age`, where that is there.
     For target kubernetes, `contexts` names clusters as kubectl does, and what is said of hosts is said of them; with
     `gitops` a deploy is a commit.
     """
@@ -51,6 +53,7 @@ class Environment:
     parallel: int = 1
     soak_seconds: float = 10
     registry: str = ""
+    secrets: tuple[SourceSettings, ...] | None = None
 
 
 @dataclass(frozen=True)
@@ -213,6 +216,7 @@ def _environment(name: str, value: Any) -> Environment:
             registry=matching(
                 f"{place}.registry", value.get("registry", ""), REGISTRY, "a registry with a path and no scheme"
             ),
+            secrets=parse_sources(f"{place}.secrets", value.get("secrets")),
         ),
     )
 

@@ -26,6 +26,11 @@ def cache_home() -> Path:
     return _base("XDG_CACHE_HOME", ".cache") / "copier-gin"
 
 
+def config_home() -> Path:
+    """The folder for what a user has chosen, such as an identity: `$XDG_CONFIG_HOME/copier-gin`."""
+    return _base("XDG_CONFIG_HOME", ".config") / "copier-gin"
+
+
 def user_name() -> str:
     """Who this is; the user's number where the system has no name for it, as in many containers."""
     try:
@@ -63,19 +68,30 @@ def write_private_bytes(path: Path, content: bytes, mode: int = 0o600) -> None:
     draft.replace(path)
 
 
+def replace_file(path: Path, content: bytes, mode: int = 0o644) -> None:
+    """Write a file as a whole or not at all, so that it is on the disk when this returns; its folder is made."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    draft = path.with_name(f".{path.name}.{os.getpid()}")
+    with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
+        file.write(content)
+        os.fchmod(file.fileno(), mode)
+        os.fsync(file.fileno())
+    draft.replace(path)
+
+
 def _base(variable: str, default: str) -> Path:
     """The folder in `variable`, which counts only if it is absolute (XDG Base Directory Specification 0.8)."""
     given = Path(os.environ.get(variable, ""))
     if given.is_absolute():
         return given
-    home = _home()
+    home = user_home()
     if not home.is_absolute():
         remedy = f"set HOME, or {variable}, to a folder that can be written"
         raise MissingFault("this user has no home folder", where=f"user {user_name()}", remedy=remedy)
     return home / default
 
 
-def _home() -> Path:
+def user_home() -> Path:
     """The user's home folder; no absolute path where there is none."""
     if os.environ.get("HOME"):
         return Path(os.environ["HOME"])
