@@ -155,7 +155,7 @@ def with_secrets(
 ) -> Configuration:
     """The configuration, with secrets where nobody has chosen one: of a database yet to be made, and for tokens."""
     wanted: dict[str, str] = {}
-    unset = GENERATED in configuration.schema.variables and not configuration[GENERATED]
+    unset = GENERATED in configuration.schema.variables and not configuration.has(GENERATED)
     if unset and targets[0].needs_password():
         wanted[GENERATED] = "the password of this environment's own database"
     if configuration.lacks_dev_key():

@@ -15,6 +15,7 @@ from invoke.context import Context
 from .cli import ENV, JSON, Session, leave, service_task, session
 from .engine.config.age import make_identity, own_identity, parse_recipient
 from .engine.config.dotenv import replace_entry
+from .engine.config.findings import CAPITALS
 from .engine.config.secret_file import Recipient, SecretFile
 from .engine.core.console import print_json, table
 from .engine.core.errors import Fault, UsageFault, nearest
@@ -96,10 +97,10 @@ def rotate(c: Context, env: str = "dev") -> None:
     iterable=["ours", "theirs"],
     help={**ENV, "ours": "a name whose value stays ours", "theirs": "a name whose value is to be theirs"},
 )
-def merge(c: Context, env: str = "dev", ours: Sequence[str] = (), theirs: Sequence[str] = ()) -> None:
+def merge(c: Context, env: str = "dev", ours: Sequence[str] | None = None, theirs: Sequence[str] | None = None) -> None:
     """Bring two edits together that git could not merge, name by name."""
     s, file = _file(c, env)
-    merge_sides(s.runner, file, ours, theirs)
+    merge_sides(s.runner, file, ours or (), theirs or ())
     print(f"{file.name} has both sides' changes, and git knows it: git commit, or git rebase --continue")
 
 
@@ -122,7 +123,7 @@ def check(c: Context, env: str = "", json: bool = False) -> None:
             )
             for each in found
         ]
-        table(("file", "secrets", "oldest", "for", "readable"), [[str(cell) for cell in row] for row in rows])
+        table(("file", "secrets", "oldest", "for", "readable"), [[str(cell or "-") for cell in row] for row in rows])
     if any(each["fault"] for each in found):
         leave(2)
 
@@ -187,7 +188,9 @@ def _require_right(s: Session, file: SecretFile, text: str) -> None:
     known, faults = s.environments.schema.variables, []
     for entry in file.parse(text).entries:
         if entry.name not in known:
-            faults.append(f"line {entry.line}: {entry.name} is not in .env.example; {nearest(entry.name, known)}")
+            # What was pasted wrongly may be a piece of a secret.
+            shown = entry.name if CAPITALS.fullmatch(entry.name) else "the name"
+            faults.append(f"line {entry.line}: {shown} is not in .env.example")
         elif entry.value and (fault := replace(known[entry.name], sensitive=True).fault(entry.value)):
             faults.append(f"line {entry.line}: {entry.name}: {fault}")
     if faults:

@@ -60,8 +60,11 @@ def encrypt(text: str, recipients: Sequence[str]) -> bytes:
     return bytes(pyrage.encrypt(text.encode(), [parse_recipient(each) for each in recipients], armored=True))
 
 
-def decrypt(data: bytes, name: str, identities: Identities) -> str:
-    """The text; NoIdentityFault where it is for others, UsageFault where it is damaged. `name` is its file's."""
+def decrypt(data: bytes, name: str, identities: Identities, whose: str = "") -> str:
+    """The text; NoIdentityFault where it is for others, UsageFault where it is damaged.
+
+    `name` is its file's, and `whose` says for whom it is.
+    """
     import pyrage
 
     if b"<<<<<<<" in data:
@@ -76,7 +79,8 @@ def decrypt(data: bytes, name: str, identities: Identities) -> str:
         raise UsageFault(f"{name} holds no UTF-8 text", remedy="secrets.edit cannot help: write it anew") from None
     remedy = f"name yours by {IDENTITY_FILE}, or have one of its recipients run secrets.recipients add"
     looked = "; ".join(identities.tried) or f"no identity in {IDENTITY_FILE}, {own_identity()} or ~/.ssh"
-    raise NoIdentityFault(f"no identity that is here opens {name}", where=looked, remedy=remedy)
+    what = f"no identity that is here opens {name}" + (f", which is for {whose}" if whose else "")
+    raise NoIdentityFault(what, where=looked, remedy=remedy)
 
 
 def count_recipients(data: bytes) -> int:

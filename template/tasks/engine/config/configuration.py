@@ -59,10 +59,6 @@ class Given(Mapping[str, Value]):
     def __len__(self) -> int:
         return len(self._known)
 
-    def origin(self, name: str) -> str:
-        """Where a value comes from, without a look at it."""
-        return self._known[name].origin
-
     def source(self, name: str) -> Source | None:
         """The source of secrets that has a value; None where it stands in a file or on the command line."""
         known = self._known.get(name)
@@ -85,6 +81,10 @@ class Configuration:
         variable = self.schema.variables[name]
         given = self.given[name].text if name in self.given else ""
         return given or ("" if variable.sensitive else variable.default)
+
+    def has(self, name: str) -> bool:
+        """Whether somebody gives a value, without a look into a source of secrets."""
+        return self.given.source(name) is not None or bool(self[name])
 
     def is_secret(self, name: str) -> bool:
         """Whether the service gets a value as a file: by the schema, or as it comes from a source of secrets."""

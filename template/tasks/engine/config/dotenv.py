@@ -104,18 +104,18 @@ def parse_env(path: Path, text: str) -> EnvFile:
 def write_entry(name: str, value: str) -> str:
     """The line, or lines, by which a file has a value, byte for byte; it is read back before it is given.
 
-    Raises UsageFault for what no such line can hold: several lines that end with a backslash, and NUL.
+    Raises UsageFault for what no such line can hold, such as a NUL.
     """
     single = value.replace("\\", "\\\\").replace("'", "\\'")
     double = value.replace("\\", "\\\\").replace('"', '\\"').replace("\r", "\\r")
     plain = [value] if PLAIN.fullmatch(value) else []
-    following = "FOLLOWING='a value'"
-    for written in (*plain, f"'{single}'", f'"{double}"', value):
-        read = parse_env(Path(), f"{name}={written}\n{following}\n")
-        if read.values() == {name: value, "FOLLOWING": "a value"} and not read.malformed and "\0" not in value:
+    for written in (*plain, f"'{single}'", f'"{double}"'):
+        # The quotes of what follows must not be taken for its end.
+        read = parse_env(Path(), f"{name}={written}\nA='1'\nB=\"2\"\n")
+        if [each.value for each in read.entries] == [value, "1", "2"] and "\0" not in value:
             return f"{name}={written}"
     what = f"the value of {name} cannot be written into an environment file"
-    raise UsageFault(what, remedy="end it with something else than a backslash, or keep it as base64")
+    raise UsageFault(what, remedy="keep it as base64")
 
 
 def replace_entry(text: str, name: str, value: str | None) -> str:

@@ -7,7 +7,7 @@ Beside the encrypted text stand two plain files, so that a diff shows what chang
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from functools import cached_property
@@ -15,7 +15,7 @@ from pathlib import Path
 
 from ..core.errors import UsageFault
 from ..core.paths import replace_file
-from .age import Identities, count_recipients, decrypt, encrypt, find_identities, parse_recipient
+from .age import count_recipients, decrypt, encrypt, find_identities, parse_recipient
 from .dotenv import EnvFile, parse_env
 
 FOLDER = "secrets"
@@ -55,9 +55,12 @@ class SecretFile:
         """What it holds, encrypted; UsageFault where it cannot be read."""
         return self._read(self.path)
 
-    def text(self, identities: Callable[[], Identities] = find_identities) -> str:
+    def text(self) -> str:
         """What it holds, as lines NAME=value; UsageFault where no identity opens it, or it is damaged."""
-        return decrypt(self.data(), self.name, identities()) if self.exists else ""
+        if not self.exists:
+            return ""
+        whose = ", ".join(each.name or each.key for each in self.recipients)
+        return decrypt(self.data(), self.name, find_identities(), whose)
 
     def parse(self, text: str) -> EnvFile:
         """Its text, read; UsageFault that names lines, and shows none, where some are no NAME=value."""
@@ -111,11 +114,11 @@ class SecretFile:
         self._write_names(values, before)
 
     def faults(self) -> list[str]:
-        """What is wrong with the three files as anybody can see them."""
+        """What is wrong with the three files as anybody can see them; damage shows where they are opened."""
         if not self.exists:
             return []
         encrypted, listed = count_recipients(self.data()), len(self.recipients)
-        if encrypted != listed:
+        if encrypted not in (0, listed):
             return [f"is encrypted for {encrypted}, and {self.recipients_path} has {listed}; secrets.rotate mends it"]
         return []
 

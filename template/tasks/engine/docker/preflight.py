@@ -96,7 +96,7 @@ def _free_bytes_there(stack: Stack) -> int:
 
 
 def _check_password(stack: Stack, project: ComposeProject) -> None:
-    if not project.settings.server or project.configuration[GENERATED]:
+    if not project.settings.server or project.configuration.has(GENERATED):
         return
     if stack.engine.volume_exists(f"{project.name}_database"):
         local = f".env.{project.configuration.environment.name}.local"
