@@ -78,7 +78,9 @@ def slot_document(of: ComposeProject) -> tuple[Release, Any]:
     """The additions for the green slot."""
     made = release(of)
     of.write_stack()
-    return made, read(of.write_slot("green", made.id, "volume-of-the-release", of.service_document(made.artefact)))
+    return made, read(
+        of.write_slot("green", made.id, "volume-of-the-release", of.service_document(made.artefact, made.id))
+    )
 
 
 def modes(folder: Path) -> dict[str, int]:
@@ -98,16 +100,34 @@ def test_no_secret_is_in_a_command_line_an_environment_or_a_document(folder: Pat
         assert "s3cret" not in text
 
 
-def test_a_slots_secrets_are_files_of_the_releases_volume(folder: Path) -> None:
-    _, document = slot_document(project(folder))
+def mounts(service: Any) -> list[tuple[str, str, bool]]:
+    """What a service mounts, where, and whether that is only to be read."""
+    return [(mount["source"], mount["target"], mount["read_only"]) for mount in service["volumes"]]
+
+
+def test_a_slots_secrets_are_files_in_memory_in_a_folder_of_its_release(folder: Path) -> None:
+    stack = project(folder)
+
+    made, document = slot_document(stack)
 
     service = document["services"]["app-green"]
-    assert document["volumes"] == {"release": {"name": "volume-of-the-release", "external": True}}
-    assert [(mount["source"], mount["target"], mount["read_only"]) for mount in service["volumes"]] == [
-        ("release", "/run/secrets", True)
-    ]
-    assert service["environment"]["API_KEY_FILE"] == "/run/secrets/API_KEY"
+    assert document["volumes"] == {
+        "release": {"name": "volume-of-the-release", "external": True},
+        "secrets-memory": {"name": f"{stack.name}_secrets-memory", "external": True},
+    }
+    assert mounts(service) == [("release", "/run/release", True), ("secrets-memory", "/run/secrets", True)]
+    assert service["environment"]["API_KEY_FILE"] == f"/run/secrets/{made.id}/API_KEY"
     assert "API_KEY" not in service["environment"]
+
+
+def test_a_release_from_before_there_was_a_keeper_has_its_secrets_in_its_own_volume(folder: Path) -> None:
+    stack = project(folder)
+    older = {"image": "sha256:one", "environment": {"API_KEY_FILE": "/run/secrets/API_KEY"}}
+
+    document = read(stack.write_slot("green", "20260101T000000000-abc", "its-volume", older))
+
+    assert document["volumes"] == {"release": {"name": "its-volume", "external": True}}
+    assert mounts(document["services"]["app-green"]) == [("release", "/run/secrets", True)]
 
 
 def test_what_is_written_is_readable_by_its_owner_alone(folder: Path) -> None:
@@ -220,10 +240,10 @@ def test_the_users_override_comes_after_the_templates_file(folder: Path) -> None
 def test_a_file_that_a_command_may_be_reading_never_changes(folder: Path) -> None:
     stack = project(folder)
     made = release(stack)
-    first = stack.write_slot("green", made.id, "volume", stack.service_document("sha256:one"))
+    first = stack.write_slot("green", made.id, "volume", stack.service_document("sha256:one", made.id))
     text = first.read_text()
 
-    second = stack.write_slot("green", made.id, "volume", stack.service_document("sha256:two"))
+    second = stack.write_slot("green", made.id, "volume", stack.service_document("sha256:two", made.id))
 
     assert second != first
     assert first.read_text() == text

@@ -99,7 +99,7 @@ def test_what_the_tasks_hand_to_compose_is_the_value_as_it_is(tmp_path: Path) ->
         tmp_path, tmp_path / "state", Settings("orders", "none", {}), configuration, Endpoint(LOCAL)
     )
 
-    slot = project.write_slot("blue", "release", "volume", project.service_document("image"))
+    slot = project.write_slot("blue", "release", "volume", project.service_document("image", "release"))
 
     theirs = by_compose(tmp_path / "read.json", slot.read_text(encoding="utf-8"))["app-blue"]
     assert {name: theirs[name] for name in names} == dict(zip(names, AWKWARD, strict=True))

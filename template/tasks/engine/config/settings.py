@@ -38,7 +38,8 @@ class Environment:
 
     With several hosts the first is deployed to alone and watched for `soak_seconds`, then `parallel` others at a time.
     With a `registry` such as registry.example.com/team the image goes through it, else straight to the hosts.
-    `secrets` are its sources of secrets; None stands for `secrets/<name>.age`, where that is there.
+    `secrets` are its sources of secrets; None stands for `secrets/<name>.age`, where that is there. With
+    `host_identity` a host brings its secrets back by itself after a restart.
     For target kubernetes, `contexts` names clusters as kubectl does, and what is said of hosts is said of them; with
     `gitops` a deploy is a commit.
     """
@@ -54,6 +55,7 @@ class Environment:
     soak_seconds: float = 10
     registry: str = ""
     secrets: tuple[SourceSettings, ...] | None = None
+    host_identity: bool = True
 
 
 @dataclass(frozen=True)
@@ -217,6 +219,7 @@ def _environment(name: str, value: Any) -> Environment:
                 f"{place}.registry", value.get("registry", ""), REGISTRY, "a registry with a path and no scheme"
             ),
             secrets=parse_sources(f"{place}.secrets", value.get("secrets")),
+            host_identity=flag(f"{place}.host_identity", value.get("host_identity", True)),
         ),
     )
 

@@ -28,7 +28,7 @@ from ..core.slots import SLOTS
 from ..deploy import overrides
 from ..edge.definition import EDGE, edge_fingerprint
 from .endpoint import Endpoint
-from .kept_releases import RELEASE, SECRETS
+from .kept_releases import IN_MEMORY, OWN_FOLDER, RELEASE, SECRETS, own_folder
 
 BASE_FILE = "docker-compose.yml"
 OVERRIDE_FILE = "docker-compose.override.yml"
@@ -41,8 +41,8 @@ PROCESSES = "processes"
 """The part of a kept release's document that has the types of its processes."""
 KEPT_FILES = 20
 """More than any command that is under way can still be reading."""
-DATABASE_SECRETS = "secrets"
-"""The volume that holds the password which the stack's own database is made with."""
+MEMORY, PASSWORDS, KEEPER = "secrets-memory", "database-memory", "secret-keeper"
+"""The volumes that hold the secrets of the service and of its own database in memory, and who holds these."""
 
 
 @dataclass(frozen=True)
@@ -78,7 +78,7 @@ class ComposeProject:
     @property
     def template_services(self) -> set[str]:
         """The services that are the template's, whether they are used or not: all others are the user's."""
-        services = {"edge", "migrate", *(f"app-{slot}" for slot in SLOTS)}
+        services = {"edge", "migrate", KEEPER, *(f"app-{slot}" for slot in SLOTS)}
         return services | {each.name for each in self.settings.backing}
 
     @property
@@ -128,12 +128,13 @@ class ComposeProject:
     def write_slot(self, slot: str, release: str, volume: str, service: Mapping[str, Any]) -> Path:
         """Write the additions with which a kept release runs in a slot, and its migration with the same.
 
-        `service` is the release's document, `volume` holds its secrets. Gives the file. What the release runs beside
-        the service is part of the same slot.
+        `service` is the release's document, `volume` its own volume. Gives the file. What the release runs beside the
+        service is part of the same slot.
         """
-        secrets = {"type": "volume", "source": "release", "target": SECRETS, "read_only": True}
-        known = {name: value for name, value in service.items() if name != PROCESSES}
-        mounted = {**known, "volumes": [{**secrets, "volume": {"nocopy": True}}]}
+        in_memory = bool(service.get(IN_MEMORY))
+        known = {name: value for name, value in service.items() if name not in (PROCESSES, IN_MEMORY)}
+        volumes = [_read_only("release", own_folder(service)), *([_read_only(MEMORY, SECRETS)] if in_memory else [])]
+        mounted = {**known, "volumes": volumes}
         labels = {**self.labels(), RELEASE: release, SLOT: slot}
         # The tasks let it come back with the engine once it serves.
         services = {f"app-{slot}": {**mounted, "labels": labels, "restart": "no"}}
@@ -141,7 +142,8 @@ class ComposeProject:
             services[service_name(each.name, slot)] = {**mounted, "restart": "no", **self._process(each, labels)}
         if self.settings.database != "none":
             services["migrate"] = mounted
-        document = {"services": services, "volumes": {"release": {"name": volume, "external": True}}}
+        names = {"release": volume, **({MEMORY: f"{self.name}_{MEMORY}"} if in_memory else {})}
+        document = {"services": services, "volumes": _external(names)}
         path = self._file_of(f"slot-{slot}", document)
         self._write(path, document)
         return path
@@ -186,9 +188,9 @@ class ComposeProject:
             return {"services": services}
         services["database"] |= {
             "environment": {f"{name}_FILE": f"{SECRETS}/{GENERATED}" for name in self._passwords()},
-            "volumes": [f"{DATABASE_SECRETS}:{SECRETS}:ro"],
+            "volumes": [f"{PASSWORDS}:{SECRETS}:ro"],
         }
-        return {"services": services, "volumes": {DATABASE_SECRETS: {"labels": labels}}}
+        return {"services": services, "volumes": _external({PASSWORDS: f"{self.name}_{PASSWORDS}"})}
 
     def write_names(self, services: Iterable[str]) -> Path:
         """Write a file by which Compose knows services that are in none of the user's; gives the file."""
@@ -197,19 +199,21 @@ class ComposeProject:
         self._write(path, document)
         return path
 
-    def service_document(self, image: str) -> dict[str, Any]:
+    def service_document(self, image: str, release: str) -> dict[str, Any]:
         """What Compose is told of a release beside its place: image, values, and the names of its secrets' files.
 
         Beside that, what the release runs beside the service.
         """
         types = [each.document() for each in self.settings.processes]
+        folder, secrets = f"{SECRETS}/{release}", sorted(self.configuration.secret_values())
         return {
             "image": image,
             "pull_policy": "never",
+            IN_MEMORY: True,
             "environment": {
-                **overrides.variables(SECRETS, self.settings),
+                **overrides.variables(OWN_FOLDER, self.settings),
                 **{name: _literal(value) for name, value in self.configuration.service_values().items()},
-                **{f"{name}_FILE": f"{SECRETS}/{name}" for name in sorted(self.configuration.secret_values())},
+                **{f"{name}_FILE": f"{folder}/{name}" for name in secrets},
             },
             **({PROCESSES: types} if types else {}),
         }
@@ -245,6 +249,15 @@ class ComposeProject:
 def service_name(process: str, slot: str) -> str:
     """What the stack's service of a process in a slot is called."""
     return f"{process}-{slot}"
+
+
+def _read_only(source: str, target: str) -> dict[str, Any]:
+    return {"type": "volume", "source": source, "target": target, "read_only": True, "volume": {"nocopy": True}}
+
+
+def _external(names: Mapping[str, str]) -> dict[str, Any]:
+    """Volumes that the tasks make, not Compose, by what services call them."""
+    return {name: {"name": volume, "external": True} for name, volume in names.items()}
 
 
 def _literal(text: str) -> str:

@@ -8,8 +8,9 @@ import re
 import socket
 import tarfile
 import time
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
 from pathlib import Path
@@ -30,6 +31,16 @@ EMPTY_ARCHIVE = bytes(1024)
 EXEC_SECONDS = 30
 """For a command in a container: they are all short."""
 START_DOCKER = "start Docker, or set DOCKER_HOST or docker context; doctor checks the rest"
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A file that is written into a container, or a folder where it has no `data`; `owner` is a user's number."""
+
+    path: str
+    data: bytes | None
+    mode: int
+    owner: int = 0
 
 
 class Engine:
@@ -171,12 +182,21 @@ class Engine:
 
     def put_files(self, container: Container, folder: str, files: Mapping[str, bytes], mode: int) -> None:
         """Write files into a container's folder, by their paths in it; the container runs or not."""
+        self.put_entries(container, folder, [Entry(name, data, mode) for name, data in files.items()])
+
+    def put_entries(self, container: Container, folder: str, entries: Iterable[Entry]) -> None:
+        """Write files and folders, each with its owner, into a container's folder."""
         buffer = io.BytesIO()
         with tarfile.open(fileobj=buffer, mode="w") as archive:
-            for name, data in files.items():
-                member = tarfile.TarInfo(name)
-                member.size, member.mode, member.mtime = len(data), mode, int(time.time())
-                archive.addfile(member, io.BytesIO(data))
+            for each in entries:
+                member = tarfile.TarInfo(each.path)
+                member.mode, member.mtime = each.mode, int(time.time())
+                member.uid = member.gid = each.owner
+                if each.data is None:
+                    member.type = tarfile.DIRTYPE
+                else:
+                    member.size = len(each.data)
+                archive.addfile(member, io.BytesIO(each.data or b""))
         container.put_archive(folder, buffer.getvalue())
 
     def get_files(self, container: Container, folder: str) -> dict[str, str]:

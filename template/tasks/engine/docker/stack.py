@@ -15,13 +15,14 @@ from ..core.runner import Outcome, Runner
 from ..core.waiting import wait_until
 from ..deploy.lock import LOOK, Lease
 from ..edge.runtime_api import RUNTIME_API
-from .compose import DATABASE_SECRETS, OVERRIDE_FILE, ComposeProject
+from .compose import OVERRIDE_FILE, PASSWORDS, ComposeProject
 from .engine import Engine
 from .fence import Fence
 from .health import HealthWatch, health_of
-from .kept_releases import KeptReleases, put_secrets
+from .kept_releases import KeptReleases
 from .lock import engine_lock
 from .relay import RESTART_PAUSE, RESTART_SECONDS, FencedFault, Relay
+from .secret_keeper import SecretKeeper
 
 if TYPE_CHECKING:
     from docker.models.containers import Container
@@ -62,6 +63,11 @@ class Stack:
         """The fence that whoever holds the lock works behind."""
         assert self._fence is not None, "the environment's lock is not held"
         return self._fence
+
+    @property
+    def keeper(self) -> SecretKeeper:
+        """Who keeps the secrets of releases."""
+        return SecretKeeper(self.engine, self.project)
 
     @property
     def name(self) -> str:
@@ -175,13 +181,24 @@ class Stack:
                     watch.wait(container, self.project.settings.healthy_timeout)
 
     def _put_password(self) -> None:
-        """Give the database that is about to be made its password: it finds it as a file at its first start."""
+        """Have the password of the stack's own database where that looks for it at each start."""
         container = self.find("database")
-        if container is not None and container.status != "created":
+        if container is not None and (self.healthy("database") or not self._mounts_password(container)):
             return
-        self.require_done(self.compose("create", "--no-recreate", "database"), "the database cannot be made")
-        secrets = {GENERATED: self.project.configuration[GENERATED]}
-        put_secrets(self.engine, f"{self.name}_{DATABASE_SECRETS}", secrets, self.kept.labels)
+        if self.project.configuration.environment.development:
+            self.keeper.keep_for_development(GENERATED, self.project.configuration[GENERATED])
+            return
+        self.keeper.start(self.kept.newest_image())
+        if self.keeper.has_password():
+            return
+        self.keeper.keep_password(GENERATED, self.project.configuration[GENERATED])
+        if container is not None and container.status == "restarting":
+            with self.fence.claimed(container) as claim:
+                claim.stop(STOP_SECONDS)
+
+    def _mounts_password(self, container: Container) -> bool:
+        """Not where it was made before there was a keeper of secrets."""
+        return any(mount.get("Name") == f"{self.name}_{PASSWORDS}" for mount in container.attrs["Mounts"])
 
     def remove(self, containers: Sequence[Container], volumes: bool = True) -> None:
         """Stop and remove containers, with their anonymous volumes if wanted."""

@@ -23,7 +23,7 @@ from .engine import SERVICE_LABEL, Engine
 from .errors import telling_faults
 from .health import HealthWatch, fault_of
 from .images import ImageBuild
-from .kept_releases import RELEASE
+from .kept_releases import IN_MEMORY, RELEASE
 from .operations import DockerOperations
 from .own_services import bring_up_own_services, left_behind
 from .place import Place
@@ -101,9 +101,11 @@ class DockerTarget(DockerOperations, ImageBuilds):
     def keep(self, release: Release) -> None:
         """Keep the release's values with the engine, where its image is already."""
         if not self.runner.dry:
-            secrets = self.project.configuration.secret_values()
-            self.stack.kept.keep(release.id, self.project.service_document(self._images.shipped), secrets)
+            configuration, image = self.project.configuration, self._images.shipped
             self._images.name(release)
+            self.stack.keeper.start(image)
+            self.stack.keeper.keep(release.id, configuration.secret_values())
+            self.stack.kept.keep(release.id, self.project.service_document(image, release.id))
 
     def missing(self, release: Release) -> str:
         """A release needs its image and its values."""
@@ -116,12 +118,15 @@ class DockerTarget(DockerOperations, ImageBuilds):
         """Compare with the file that the release has."""
         if self.missing(release):
             return True
-        kept = self.stack.kept.secrets(release.id)
+        in_memory = (self.stack.kept.document(release.id) or {}).get(IN_MEMORY)
+        kept = (self.stack.keeper if in_memory else self.stack.kept).secrets(release.id)
         return kept.get(name) != self.project.configuration.secret_values()[name]
 
     def forget_all_but(self, releases: Sequence[Release]) -> None:
         """Give back the values and images of all other releases."""
-        volumes = self.stack.kept.others({release.id for release in releases})
+        kept = {release.id for release in releases}
+        volumes = self.stack.kept.others(kept)
+        self.stack.keeper.retain(kept, self.stack.kept.newest_image())
         self._images.forget_all_but(releases, set(map(self._image_of, releases)))
         self.stack.kept.forget(volumes)
 
@@ -158,6 +163,7 @@ class DockerTarget(DockerOperations, ImageBuilds):
         """Start the slot's container, held back from traffic: the one that is kept, or a new one."""
         if not self.runner.dry:
             self._edge().hold(slot)
+            self._bring_secrets(release)
         kept = self._slot(slot).container
         if kept is None or kept.labels.get(RELEASE) != release.id:
             SlotProcesses(self.stack, slot).end_others(release.id)
@@ -252,6 +258,13 @@ class DockerTarget(DockerOperations, ImageBuilds):
         """The id that a kept release's image has on this engine; empty where it is not kept."""
         document = self.stack.kept.document(release.id)
         return str(document["image"]) if document else ""
+
+    def _bring_secrets(self, release: Release) -> None:
+        """Have the release's secrets in memory, which they are not after a restart of the host."""
+        document = self.stack.kept.document(release.id) or {}
+        if document.get(IN_MEMORY):
+            self.stack.keeper.start(str(document["image"]))
+            self.stack.keeper.require(release.id)
 
     def _write_slot(self, release: Release, slot: str) -> Path | None:
         if self.runner.dry:
