@@ -53,11 +53,11 @@ def parse_recipient(text: str) -> Any:
         raise UsageFault(f'"{shown}" is no recipient', remedy=remedy) from None
 
 
-def encrypt(text: str, recipients: Sequence[str]) -> bytes:
-    """A text for some recipients, in age's armor of printable lines."""
+def encrypt(text: str, recipients: Sequence[str], *, armored: bool = True) -> bytes:
+    """A text for some recipients, in age's armor of printable lines or without it."""
     import pyrage
 
-    return bytes(pyrage.encrypt(text.encode(), [parse_recipient(each) for each in recipients], armored=True))
+    return bytes(pyrage.encrypt(text.encode(), [parse_recipient(each) for each in recipients], armored=armored))
 
 
 def decrypt(data: bytes, name: str, identities: Identities, whose: str = "") -> str:

@@ -146,7 +146,7 @@ class SecretKeeper:
         if self._environment.host_identity:
             keys += self.engine.get_files(container, f"{FOLDER}/{IDENTITY}/recipient.txt").values()
         if keys:
-            data = encrypt(json.dumps(secrets), [key.strip() for key in keys])
+            data = encrypt(json.dumps(secrets), [key.strip() for key in keys], armored=False)
             entry = Entry(f"{name}.age", data, 0o400, self._owner(container.attrs["Image"]))
             self.engine.put_entries(container, f"{FOLDER}/{RELEASES}", [entry])
 
