@@ -129,6 +129,11 @@ def recipients_of(path: Path) -> list[str]:
     return found
 
 
+def read_identity(path: Path) -> tuple[Any, ...]:
+    """The identities in a file; UsageFault where there is none."""
+    return tuple(_keys(_read(path, "identity"), str(path)))
+
+
 def find_identities() -> Identities:
     """Those of the shell's variables; where there are none, this user's own and the keys of ssh.
 

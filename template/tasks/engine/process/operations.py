@@ -19,6 +19,7 @@ from ..deploy.target import Target, nothing_serves
 from . import overrides
 from .front_door import NAME as EDGE
 from .front_door import FrontDoor
+from .release_secrets import ReleaseSecrets
 from .slot_processes import names_beside, type_of
 
 
@@ -31,6 +32,11 @@ class ProcessOperations(Target):
     state: Path
     running: Processes
     door: FrontDoor
+
+    @property
+    def secrets(self) -> ReleaseSecrets:
+        """Those of its releases."""
+        return ReleaseSecrets(self.runner.root, self.state, self.configuration.environment)
 
     def needs_password(self) -> bool:
         """There is no database of its own that has one."""
@@ -110,10 +116,12 @@ class ProcessOperations(Target):
         for name in (*SLOTS, *names_beside(self.running), EDGE):
             self.running.stop(name)
         if data:
+            self.secrets.forget_all()
             shutil.rmtree(self.state)
 
     def environment(self, release: str) -> dict[str, str]:
-        """The whole environment of a release's process."""
+        """The whole environment of a release's process, whose secrets are where it says then."""
+        self.secrets.require(release)
         values = json.loads((self.release_folder(release) / "values.json").read_text(encoding="utf-8"))
         return clean_environment({str(name): str(value) for name, value in values.items()}, FOR_SERVICE)
 

@@ -147,7 +147,8 @@ class ProcessTarget(ProcessOperations):
             self._binaries.copy_to(folder)
             types = [each.document() for each in self.settings.processes]
             write_private(folder / slot_processes.FILE, json.dumps({"processes": types}))
-            write_private(folder / "values.json", json.dumps(self._values(folder)))
+            self.secrets.keep(release.id, self.configuration.secret_values())
+            write_private(folder / "values.json", json.dumps(self._values(release.id, folder)))
 
     def missing(self, release: Release) -> str:
         """A release needs its folder."""
@@ -155,13 +156,12 @@ class ProcessTarget(ProcessOperations):
 
     def secret_changed(self, release: Release, name: str) -> bool:
         """Compare with the file that the release has."""
-        kept = self.release_folder(release.id) / "secrets" / name
-        wanted = self.configuration.secret_values()[name]
-        return not kept.exists() or kept.read_bytes() != wanted.encode()
+        return self.secrets.values(release.id).get(name) != self.configuration.secret_values()[name]
 
     def forget_all_but(self, releases: Sequence[Release]) -> None:
         """Delete the folders of all other releases."""
         kept = {release.id for release in releases}
+        self.secrets.forget_all_but(kept)
         for folder in self.release_folder("").glob("*"):
             if folder.name not in kept:
                 shutil.rmtree(folder)
@@ -278,12 +278,11 @@ class ProcessTarget(ProcessOperations):
 
     # --- Pieces --------------------------------------------------------------------------------
 
-    def _values(self, folder: Path) -> dict[str, str]:
-        values = {**overrides.variables(str(folder), self.settings), **self.configuration.service_values()}
-        for name, text in self.configuration.secret_values().items():
-            write_private(folder / "secrets" / name, text)
-            values[f"{name}_FILE"] = str(folder / "secrets" / name)
-        return values
+    def _values(self, release: str, folder: Path) -> dict[str, str]:
+        secrets = {
+            f"{name}_FILE": str(self.secrets.folder(release) / name) for name in self.configuration.secret_values()
+        }
+        return {**overrides.variables(str(folder), self.settings), **self.configuration.service_values(), **secrets}
 
     def _command(self, release: Release, command: str) -> list[str]:
         return [str(self.release_folder(release.id) / self.settings.service), command]

@@ -11,9 +11,9 @@ from collections.abc import Callable
 from pathlib import Path, PurePath
 
 from ..core.errors import Fault, MissingFault, UsageFault
+from ..core.memory import is_in_memory, memory_folders
 
 PREFIX = "copier-gin-secrets-"
-IN_MEMORY = ("tmpfs", "ramfs")
 WITHOUT_TRACES = {"vi": ("-n",), "vim": ("-n", "-i", "NONE"), "nvim": ("-n", "-i", "NONE")}
 """Words by which an editor keeps no swap file and no history of what was in its registers."""
 
@@ -45,13 +45,12 @@ def edit(text: str, name: str, check: Callable[[str], None], again: Callable[[Fa
 
 def memory_folder() -> Path:
     """A folder in memory, without what an editor that was killed left in it; MissingFault where there is none."""
-    candidates = [Path(os.environ.get("XDG_RUNTIME_DIR") or "/run/none"), Path("/dev/shm")]
-    for folder in candidates:
-        if folder.is_dir() and os.access(folder, os.W_OK) and _is_memory(folder):
+    for folder in memory_folders():
+        if is_in_memory(folder):
             _clear(folder)
             return folder
-    what = "there is no folder in memory for the editor's file"
-    raise MissingFault(what, where=" and ".join(map(str, candidates)), remedy="secrets.set NAME needs none")
+    what, where = "there is no folder in memory for the editor's file", " and ".join(map(str, memory_folders()))
+    raise MissingFault(what, where=where, remedy="secrets.set NAME needs none")
 
 
 def _run_editor(file: Path, folder: Path) -> None:
@@ -65,21 +64,6 @@ def _run_editor(file: Path, folder: Path) -> None:
         raise MissingFault(what, remedy="name one by EDITOR, as in EDITOR=nano") from error
     if status:
         raise UsageFault(f"the editor {words[0]} ended with status {status}: nothing was changed")
-
-
-def _is_memory(folder: Path) -> bool:
-    """By proc(5): the fields of a mount are its point, the fifth, and behind a dash its type."""
-    best, kind = "", ""
-    try:
-        mounts = Path("/proc/self/mountinfo").read_text(encoding="utf-8").splitlines()
-    except OSError:
-        return False
-    for mount in mounts:
-        left, _, right = mount.partition(" - ")
-        point = left.split()[4]
-        if len(point) >= len(best) and folder.resolve().is_relative_to(point):
-            best, kind = point, right.split()[0]
-    return kind in IN_MEMORY
 
 
 def _clear(folder: Path) -> None:
