@@ -27,6 +27,7 @@ MAY_IMPORT = {
     "observe": set(STEPS),
     "feature": {"core", "config", "build"},
     "template": {"core", "config", "build"},
+    "secrets": {"core", "config"},
 }
 KNOWS_ALL = {"targets.py", "doctor.py"}
 SIZE = re.compile(r"^\| `(\w+)/?` \|.*\| ([\d,]+) \|$", re.MULTILINE)

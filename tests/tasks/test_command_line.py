@@ -170,6 +170,7 @@ OF_ALL_ENVIRONMENTS = (
     "env.check",
     "env.diff",
     "kubernetes.processes",
+    "secrets.keygen",
     "template.status",
     "template.update",
 )

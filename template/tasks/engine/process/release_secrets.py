@@ -18,7 +18,7 @@ from ..config.secret_file import secret_file
 from ..config.settings import Environment
 from ..core.errors import DeployFault
 from ..core.memory import is_in_memory
-from ..core.paths import private_folder, state_home, write_private, write_private_bytes
+from ..core.paths import private_folder, write_private, write_private_bytes
 
 FILE = "secrets.age"
 SHARED = Path("/dev/shm")
@@ -42,9 +42,9 @@ class ReleaseSecrets:
     def keep(self, release: str, secrets: Mapping[str, str]) -> None:
         """Keep the secrets of a release."""
         recipients = [each.key for each in secret_file(self.root, self.environment.name).recipients]
-        if self.environment.host_identity:
-            recipients += recipients_of(self._identity(make=True))
-        if recipients and secrets:
+        if secrets and self.environment.host_identity:
+            recipients += recipients_of(self._made_identity())
+        if secrets and recipients:
             data = encrypt(json.dumps(secrets), recipients, armored=False)
             write_private_bytes(self.state / "kept" / release / FILE, data)
         self._deliver(release, secrets)
@@ -95,15 +95,18 @@ class ReleaseSecrets:
         file = self.state / "kept" / release / FILE
         if not file.exists():
             return {}
-        own = self._identity(make=False)
-        keys = read_identity(own) if own.exists() else ()
+        keys = read_identity(self._identity) if self._identity.exists() else ()
         others = Identities((), ()) if keys else find_identities()
         identities = Identities((*keys, *others.keys), others.tried)
         opened: dict[str, str] = json.loads(decrypt(file.read_bytes(), f"{release}/{FILE}", identities))
         return opened
 
-    def _identity(self, make: bool) -> Path:
-        path = state_home() / "identity.txt"
-        if make and not path.exists():
-            make_identity(path)
-        return path
+    @property
+    def _identity(self) -> Path:
+        return self.state / "identity.txt"
+
+    def _made_identity(self) -> Path:
+        """This machine's identity for the environment, which is made where there is none."""
+        if not self._identity.exists():
+            make_identity(self._identity)
+        return self._identity
