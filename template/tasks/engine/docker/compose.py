@@ -28,7 +28,7 @@ from ..core.slots import SLOTS
 from ..deploy import overrides
 from ..edge.definition import EDGE, edge_fingerprint
 from .endpoint import Endpoint
-from .kept_releases import IN_MEMORY, OWN_FOLDER, RELEASE, SECRETS, own_folder
+from .kept_releases import IN_MEMORY, OWN_FOLDER, RELEASE, SECRETS, in_memory, own_folder
 
 BASE_FILE = "docker-compose.yml"
 OVERRIDE_FILE = "docker-compose.override.yml"
@@ -131,9 +131,9 @@ class ComposeProject:
         `service` is the release's document, `volume` its own volume. Gives the file. What the release runs beside the
         service is part of the same slot.
         """
-        in_memory = bool(service.get(IN_MEMORY))
+        with_secrets = in_memory(service)
         known = {name: value for name, value in service.items() if name not in (PROCESSES, IN_MEMORY)}
-        volumes = [_read_only("release", own_folder(service)), *([_read_only(MEMORY, SECRETS)] if in_memory else [])]
+        volumes = [_read_only("release", own_folder(service)), *([_read_only(MEMORY, SECRETS)] if with_secrets else [])]
         mounted = {**known, "volumes": volumes}
         labels = {**self.labels(), RELEASE: release, SLOT: slot}
         # The tasks let it come back with the engine once it serves.
@@ -142,7 +142,7 @@ class ComposeProject:
             services[service_name(each.name, slot)] = {**mounted, "restart": "no", **self._process(each, labels)}
         if self.settings.database != "none":
             services["migrate"] = mounted
-        names = {"release": volume, **({MEMORY: f"{self.name}_{MEMORY}"} if in_memory else {})}
+        names = {"release": volume, **({MEMORY: f"{self.name}_{MEMORY}"} if with_secrets else {})}
         document = {"services": services, "volumes": _external(names)}
         path = self._file_of(f"slot-{slot}", document)
         self._write(path, document)

@@ -88,3 +88,9 @@ class KeptReleases:
 def own_folder(document: Mapping[str, Any]) -> str:
     """Where the containers of a release find its volume."""
     return OWN_FOLDER if document.get(IN_MEMORY) else SECRETS
+
+
+def in_memory(document: Mapping[str, Any]) -> bool:
+    """Whether a release has secrets, and has them in memory."""
+    paths = map(str, document.get("environment", {}).values())
+    return bool(document.get(IN_MEMORY)) and any(path.startswith(f"{SECRETS}/") for path in paths)

@@ -23,7 +23,7 @@ from .engine import SERVICE_LABEL, Engine
 from .errors import telling_faults
 from .health import HealthWatch, fault_of
 from .images import ImageBuild
-from .kept_releases import IN_MEMORY, RELEASE
+from .kept_releases import RELEASE, in_memory
 from .operations import DockerOperations
 from .own_services import bring_up_own_services, left_behind
 from .place import Place
@@ -103,8 +103,9 @@ class DockerTarget(DockerOperations, ImageBuilds):
         if not self.runner.dry:
             configuration, image = self.project.configuration, self._images.shipped
             self._images.name(release)
-            self.stack.keeper.start(image)
-            self.stack.keeper.keep(release.id, configuration.secret_values())
+            if secrets := configuration.secret_values():
+                self.stack.keeper.start(image)
+                self.stack.keeper.keep(release.id, secrets)
             self.stack.kept.keep(release.id, self.project.service_document(image, release.id))
 
     def missing(self, release: Release) -> str:
@@ -118,15 +119,16 @@ class DockerTarget(DockerOperations, ImageBuilds):
         """Compare with the file that the release has."""
         if self.missing(release):
             return True
-        in_memory = (self.stack.kept.document(release.id) or {}).get(IN_MEMORY)
-        kept = (self.stack.keeper if in_memory else self.stack.kept).secrets(release.id)
+        document = self.stack.kept.document(release.id) or {}
+        kept = (self.stack.keeper if in_memory(document) else self.stack.kept).secrets(release.id)
         return kept.get(name) != self.project.configuration.secret_values()[name]
 
     def forget_all_but(self, releases: Sequence[Release]) -> None:
         """Give back the values and images of all other releases."""
         kept = {release.id for release in releases}
         volumes = self.stack.kept.others(kept)
-        self.stack.keeper.retain(kept, self.stack.kept.newest_image())
+        if self.stack.keeper.runs:
+            self.stack.keeper.retain(kept, self.stack.kept.newest_image())
         self._images.forget_all_but(releases, set(map(self._image_of, releases)))
         self.stack.kept.forget(volumes)
 
@@ -262,7 +264,7 @@ class DockerTarget(DockerOperations, ImageBuilds):
     def _bring_secrets(self, release: Release) -> None:
         """Have the release's secrets in memory, which they are not after a restart of the host."""
         document = self.stack.kept.document(release.id) or {}
-        if document.get(IN_MEMORY):
+        if in_memory(document):
             self.stack.keeper.start(str(document["image"]))
             self.stack.keeper.require(release.id)
 

@@ -1,0 +1,90 @@
+"""After a restart of the host, when its memory is empty, secrets come back as its operator chose."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from ..config.identities import make_key
+from ..support.engines import SecondEngine, ServiceThere
+from ..support.service import Service, docker
+from ..support.waiting import until
+from .conftest import MakeEngine
+
+pytestmark = [pytest.mark.docker, pytest.mark.slow]
+
+
+@pytest.fixture(scope="module")
+def engine(second_engine: MakeEngine) -> Iterator[SecondEngine]:
+    """A host's engine; what is mounted in memory goes with its end."""
+    with second_engine() as made:
+        yield made
+
+
+@pytest.fixture(scope="module")
+def service(engine: SecondEngine, make_service: Callable[..., Service]) -> ServiceThere:
+    """A service with a secret, which is not deployed yet."""
+    made = make_service("docker", kind=ServiceThere, database="none", auth="jwt")
+    assert isinstance(made, ServiceThere)
+    made.engine = engine
+    identity, recipient = make_key()
+    made.env["SECRETS_IDENTITY"] = identity
+    assert made.invoke("secrets.recipients", "add", recipient, "--env=staging").returncode == 0
+    assert made.invoke("secrets.set", "AUTH_DEV_KEY", "--random", "--env=staging").returncode == 0
+    return made
+
+
+def restart(engine: SecondEngine) -> None:
+    """Restart the host, as far as its engine is concerned."""
+    engine.stop()
+    engine.start()
+
+
+def ready(service: ServiceThere) -> bool:
+    """Whether the service answers through its front door."""
+    return service.get("/readyz").status == 200
+
+
+def in_memory(service: ServiceThere) -> str:
+    """What the keeper has in memory, as a listing."""
+    keeper = f"{service.folder.name}-staging-secret-keeper"
+    return docker("--host", service.engine.host, "cp", f"{keeper}:/run/secrets", "-").stdout
+
+
+def test_by_its_own_identity_a_host_brings_the_service_back_without_anybody(
+    service: ServiceThere, engine: SecondEngine
+) -> None:
+    service.deploy()
+    release = service.status()["release"]
+
+    restart(engine)
+
+    until(lambda: ready(service), "the service does not come back")
+    assert service.status()["release"] == release
+    assert "AUTH_DEV_KEY" in in_memory(service)
+
+
+def test_where_no_key_lies_on_the_host_the_service_waits_for_whoever_brings_its_secrets(
+    service: ServiceThere, engine: SecondEngine
+) -> None:
+    service.edit("invoke.yaml", "  staging:\n", "  staging:\n    host_identity: false\n")
+    service.deploy("--set=LOG_LEVEL=debug")
+    release = service.status()["release"]
+    identity, service.env["SECRETS_IDENTITY"] = service.env["SECRETS_IDENTITY"], make_key()[0]
+
+    restart(engine)
+
+    until(lambda: "cannot read /run/secrets" in service.invoke("logs", "--env=staging").stdout, "nothing says why")
+    assert "AUTH_DEV_KEY" not in in_memory(service)
+    with_another = service.invoke("up", "--env=staging")
+    service.env["SECRETS_IDENTITY"] = identity
+    with_the_key = service.invoke("up", "--env=staging")
+
+    assert with_another.returncode != 0
+    assert "no identity that is here opens" in with_another.stderr
+    assert with_the_key.returncode == 0, with_the_key.stdout + with_the_key.stderr
+    assert ready(service)
+    assert service.status()["release"]["id"] == release["id"]
+    assert json.loads(service.invoke("status", "--env=staging", "--json").stdout)["state"] == "serving"
