@@ -43,8 +43,8 @@ def test_the_database_gets_its_password_as_a_file(tmp_path: Path) -> None:
 
     database = added["services"]["database"]
     assert database["environment"] == {"POSTGRES_PASSWORD_FILE": "/run/secrets/DATABASE_PASSWORD"}
-    assert database["volumes"] == ["secrets:/run/secrets:ro"]
-    assert set(added["volumes"]) == {"secrets"}
+    assert database["volumes"] == ["database-memory:/run/secrets:ro"]
+    assert set(added["volumes"]) == {"database-memory"}
 
 
 def test_mysql_gets_its_users_and_roots_password_as_a_file(tmp_path: Path) -> None:
