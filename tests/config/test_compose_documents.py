@@ -200,10 +200,10 @@ def test_a_service_without_a_database_has_no_migration_and_no_database(folder: P
 
 
 def test_the_templates_services_are_told_from_the_users_own(folder: Path) -> None:
-    slots = {"app-blue", "app-green"}
+    always = {"edge", "migrate", "secret-keeper", "app-blue", "app-green"}
 
-    assert project(folder).template_services == {"edge", "database", "migrate", *slots}
-    assert project(folder, database="none").template_services == {"edge", "migrate", *slots}
+    assert project(folder).template_services == {*always, "database"}
+    assert project(folder, database="none").template_services == always
 
 
 def test_a_database_elsewhere_does_not_make_the_stacks_own_the_users(folder: Path) -> None:

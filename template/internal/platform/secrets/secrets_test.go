@@ -121,7 +121,7 @@ func TestSecretsComeBackAfterARestartByteForByteAndForTheirUserAlone(t *testing.
 	h.hold()
 	awkward := "🚀 $x 'y' \"z\" \\\r\n" + canary
 	h.keep("r1", h.recipient(), map[string]string{"API_KEY": awkward, "EMPTY": ""})
-	h.keep("database", h.recipient(), map[string]string{"DATABASE_PASSWORD": canary})
+	h.keep("database", h.recipient(), map[string]string{"PASSWORD": canary})
 	for range 2 { // the second time they are there already
 		h.hold()
 		data, err := os.ReadFile(filepath.Join(h.store.Memory, "r1", "API_KEY"))
@@ -132,10 +132,10 @@ func TestSecretsComeBackAfterARestartByteForByteAndForTheirUserAlone(t *testing.
 	h.restart()
 	h.hold()
 	for path, mode := range map[string]os.FileMode{
-		filepath.Join(h.store.Memory, "r1"):                  0o500 | os.ModeDir,
-		filepath.Join(h.store.Memory, "r1", "API_KEY"):       0o400,
-		filepath.Join(h.store.Database, "DATABASE_PASSWORD"): 0o444,
-		filepath.Join(h.store.Identity, "identity.txt"):      0o400,
+		filepath.Join(h.store.Memory, "r1"):             0o500 | os.ModeDir,
+		filepath.Join(h.store.Memory, "r1", "API_KEY"):  0o400,
+		filepath.Join(h.store.Database, "PASSWORD"):     0o444,
+		filepath.Join(h.store.Identity, "identity.txt"): 0o400,
 	} {
 		if info, err := os.Stat(path); err != nil || info.Mode() != mode {
 			t.Errorf("%s: %v, %v", path, info, err)
