@@ -20,6 +20,7 @@ from .engine.core.console import Console
 from .engine.core.errors import Fault
 from .engine.core.interruption import interruptible
 from .engine.core.paths import ROOT
+from .engine.core.redaction import redact_output
 from .engine.core.runner import Runner
 
 ENV = {"env": "the environment, one of those in invoke.yaml (default: dev)"}
@@ -81,6 +82,7 @@ def _plain(value: Any) -> Any:
 def _told(function: Callable[..., Any]) -> Callable[..., Any]:
     @functools.wraps(function)
     def wrapper(*arguments: Any, **options: Any) -> None:
+        redact_output()
         try:
             with interruptible():
                 function(*arguments, **options)

@@ -16,6 +16,7 @@ from pathlib import Path
 
 from ..core.errors import UsageFault, nearest
 from ..core.network import MASK, masked_url
+from ..core.redaction import redactor
 from .dotenv import EnvFile, read_env_file
 from .findings import first_value, names_file
 from .schema import Schema, read_schema
@@ -186,6 +187,9 @@ class Environments:
         for assignment in sets:
             name, value = self._assignment(assignment)
             given[name] = Value(value, COMMAND_LINE)
+        for name, known in given.items():
+            if self.schema.variables[name].sensitive and isinstance(known, Value):
+                redactor.add(known.text)
         return Configuration(environment, self.schema, Given(given))
 
     def sources(self, environment: Environment) -> list[Source]:

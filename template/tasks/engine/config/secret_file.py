@@ -15,6 +15,7 @@ from pathlib import Path
 
 from ..core.errors import UsageFault
 from ..core.paths import replace_file
+from ..core.redaction import redactor
 from .age import count_recipients, decrypt, encrypt, find_identities, parse_recipient
 from .dotenv import EnvFile, parse_env
 
@@ -73,7 +74,10 @@ class SecretFile:
 
     def values(self) -> dict[str, str]:
         """The secrets by name."""
-        return self.parse(self.text()).values()
+        values = self.parse(self.text()).values()
+        for value in values.values():
+            redactor.add(value)
+        return values
 
     @cached_property
     def names(self) -> dict[str, str]:

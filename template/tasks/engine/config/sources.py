@@ -16,6 +16,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any, Protocol
 
 from ..core.errors import MissingFault, UsageFault, nearest
+from ..core.redaction import redactor
 from .age import IDENTITY
 from .dotenv import parse_env
 from .secret_file import SecretFile, secret_file
@@ -103,7 +104,7 @@ class CommandSource:
 
     @cached_property
     def values(self) -> Mapping[str, str]:
-        values = self._parsed(self._output())
+        values = _redacted(self._parsed(self._output()))
         lacking = [name for name in self.names if name not in values]
         if lacking:
             raise self._fault(f"gives no {', '.join(lacking)}")
@@ -187,6 +188,13 @@ def make_sources(root: Path, environment: str, wanted: Sequence[SourceSettings] 
             raise UsageFault(f"{each.file} is not there", where="invoke.yaml, secrets", remedy="restore it from git")
         sources.append(FileSource(file))
     return sources
+
+
+def _redacted(values: dict[str, str]) -> dict[str, str]:
+    """Values that are taken out of all output from now on."""
+    for value in values.values():
+        redactor.add(value)
+    return values
 
 
 def _parse_source(key: str, value: Any) -> SourceSettings:

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TextIO
 
 from .errors import MissingFault
+from .redaction import redactor
 
 FOR_SERVICE = ("PATH", "HOME", "USER", "LANG", "TMPDIR")
 """The variables of the shell that a process of the service has, beside its values."""
@@ -131,7 +132,8 @@ class Runner:
                 return subprocess.run(argv, cwd=self.root, env=_whole(env), check=False).returncode
             with subprocess.Popen(argv, cwd=self.root, env=_whole(env), stdout=subprocess.PIPE) as process:
                 for line in process.stdout or ():
-                    sys.stdout.buffer.write(line.replace(without, b""))
+                    text = line.replace(without, b"").decode(errors="surrogateescape")
+                    sys.stdout.buffer.write(redactor.redact(text).encode(errors="surrogateescape"))
                     sys.stdout.buffer.flush()
             return process.returncode
         except FileNotFoundError as error:

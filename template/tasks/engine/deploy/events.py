@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from ..core.errors import UsageFault
+from ..core.redaction import redactor
 from .releases import now
 
 WEBHOOK_SECONDS = 5
@@ -30,7 +31,7 @@ class Events:
 
     def hear(self, document: Mapping[str, Any]) -> None:
         """Take an event down. What goes wrong is told, and changes nothing for the deploy."""
-        line = json.dumps({"at": now(), **self.facts, **document})
+        line = redactor.redact(json.dumps({"at": now(), **self.facts, **document}))
         try:
             if self.file:
                 with self.file.open("a", encoding="utf-8") as file:

@@ -13,6 +13,7 @@ from ..build.source import BuildInfo
 from ..config.configuration import Configuration
 from ..config.process_types import ProcessType
 from ..core.paths import user_name
+from ..core.redaction import redactor
 
 KEPT = 5
 """How many of the last good releases can be returned to."""
@@ -152,7 +153,7 @@ def record_name(deployment: Deployment) -> str:
 
 def to_text(deployment: Deployment) -> str:
     """A record as it is kept."""
-    return json.dumps(asdict(deployment), indent=2) + "\n"
+    return redactor.redact(json.dumps(asdict(deployment), indent=2)) + "\n"
 
 
 def from_texts(texts: Mapping[str, str]) -> list[Deployment]:
