@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Collection, Iterator, Sequence
 from typing import Any, TextIO
 
 from invoke.context import Context
 
-from .cli import ENV, JSON, leave, service_task, session
+from .cli import ENV, JSON, Session, leave, service_task, session
 from .engine.config import checks as checks_of
 from .engine.config.configuration import COMMAND_LINE, Configuration
 from .engine.config.findings import Finding
+from .engine.config.settings import Environment
 from .engine.core.console import print_json, table
+from .engine.secrets import leaks
 
 
-@service_task(help={"env": "one environment (default: all of them)", **JSON})
-def check(c: Context, env: str = "", json: bool = False) -> None:
+@service_task(
+    help={"env": "one environment (default: all of them)", "history": "look for secrets in git's past, too", **JSON}
+)
+def check(c: Context, env: str = "", history: bool = False, json: bool = False) -> None:
     """Hold environment files against .env.example; exit code 2 and every fault where they do not fit.
 
     With --env, all its secrets are opened; else those that somebody here can open without asking a vault.
@@ -26,6 +30,7 @@ def check(c: Context, env: str = "", json: bool = False) -> None:
     checks = [checks_of.check(s.environments, each, open_all=bool(env)) for each in wanted]
     findings = [finding for each in checks for finding in each.findings]
     closed = sorted({origin for each in checks for origin in each.closed})
+    findings += _leaks(s, wanted, closed, history)
     if json:
         document: dict[str, Any] = {"ok": not findings, "findings": [vars(finding) for finding in findings]}
         print_json({**document, "closed": closed} if closed else document)
@@ -63,6 +68,25 @@ def show(c: Context, env: str = "dev") -> None:
         by_others = f"decided by {decider}" + (f", not by {origin}" if origin else "")
         rows.append((name, _shown(configuration, name), by_others if decider else origin or "default"))
     table(("variable", "value", "from"), rows)
+
+
+def _leaks(s: Session, wanted: Sequence[Environment], closed: Collection[str], history: bool) -> list[Finding]:
+    """What git gives away of secrets; in development they may stand in a tracked file."""
+    guarded = [each for each in wanted if not each.development]
+    values = {value for each in guarded for value in _secrets(s, each, closed)}
+    search = leaks.Search(s.environments.schema, values, [each.name for each in guarded])
+    return [*leaks.in_files(s.runner, search), *(leaks.in_history(s.runner, search) if history else ())]
+
+
+def _secrets(s: Session, environment: Environment, closed: Collection[str]) -> Iterator[str]:
+    """The secret values of an environment, but for those that were not opened, and those that a check has told of."""
+    configuration, tracked = s.environments.configuration(environment), s.environments.tracked_file(environment.name)
+    for name in configuration.given:
+        source = configuration.given.source(name)
+        if configuration.is_secret(name) and (source is None or source.origin not in closed):
+            value = configuration.given[name]
+            if value.origin != tracked.name:
+                yield value.text
 
 
 def _origin(configuration: Configuration, name: str) -> str:
