@@ -46,6 +46,7 @@ GROUPS = {
     ],
     "Configure": [
         "env.check",
+        "env.fix",
         "env.diff",
         "env.show",
         "secrets.keygen",

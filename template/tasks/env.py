@@ -12,6 +12,7 @@ from .cli import ENV, JSON, Session, leave, service_task, session
 from .engine.config import checks as checks_of
 from .engine.config.configuration import COMMAND_LINE, Configuration
 from .engine.config.findings import Finding
+from .engine.config.repairs import repair
 from .engine.config.settings import Environment
 from .engine.core.console import print_json, table
 from .engine.secrets import leaks
@@ -42,6 +43,24 @@ def check(c: Context, env: str = "", history: bool = False, json: bool = False) 
         print(f"Not opened: {', '.join(closed)}; env.check --env=NAME does, and so does a deploy.")
     if findings:
         leave(2, "" if json else f"error: {counted(findings)} in the configuration")
+
+
+@service_task(help={"env": "one environment (default: all of them)", **JSON})
+def fix(c: Context, env: str = "", json: bool = False) -> None:
+    """Mend environment files where that changes no value; what is left is told as by env.check, which runs after it."""
+    s = session(c, env, json)
+    wanted = [s.environment] if env else list(s.settings.environments.values())
+    done = [each for environment in wanted for each in repair(s.environments, environment)]
+    if not json:
+        for each in done:
+            print(f"{each.file}: {each.what}")
+    left = [finding for each in wanted for finding in checks_of.check(s.environments, each, open_all=False).findings]
+    if json:
+        print_json({"done": [vars(each) for each in done], "findings": [vars(finding) for finding in left]})
+    elif left:
+        report(left, sys.stderr)
+    if left:
+        leave(2, "" if json else f"error: {counted(left)} left, which only you can mend")
 
 
 @service_task(help={"one": "an environment", "two": "the environment to compare it with"})
