@@ -32,13 +32,17 @@ def check(c: Context, env: str = "", history: bool = False, json: bool = False) 
     findings = [finding for each in checks for finding in each.findings]
     closed = sorted({origin for each in checks for origin in each.closed})
     findings += _leaks(s, wanted, closed, history)
+    notes = [note for each in checks for note in each.notes]
     if json:
         document: dict[str, Any] = {"ok": not findings, "findings": [vars(finding) for finding in findings]}
-        print_json({**document, "closed": closed} if closed else document)
+        more = {"closed": closed, "notes": [vars(note) for note in notes]}
+        print_json({**document, **{name: value for name, value in more.items() if value}})
     elif not findings:
         print("The configuration of " + ", ".join(environment.name for environment in wanted) + " is in order.")
     else:
         report(findings, sys.stderr)
+    for note in notes if not json else ():
+        print(f"{note.where}: {note.name} {note.message}", file=sys.stderr)
     if closed and not env and not json:
         print(f"Not opened: {', '.join(closed)}; env.check --env=NAME does, and so does a deploy.")
     if findings:

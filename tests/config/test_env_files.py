@@ -42,6 +42,10 @@ def test_every_value_has_the_line_it_stands_in(tmp_path: Path) -> None:
     ]
 
 
+DECORATORS = "known: deprecated, docs, example, optional, public, required, sensitive, type"
+TYPES = "known: boolean, email, enum, ip, number, port, semver, string, url, uuid"
+
+
 @pytest.mark.parametrize("ending", ["\r\n", "\n"])
 def test_line_ends_of_windows_are_line_ends(tmp_path: Path, ending: str) -> None:
     path = tmp_path / ".env"
@@ -76,9 +80,9 @@ def schema_fault(folder: Folder, *lines: str) -> UsageFault:
     ("decorator", "what", "remedy"),
     [
         ("@requird", "@requird is not supported here", 'did you mean "required"?'),
-        ("@example=1", "@example is not supported here", "known: optional, required, sensitive, type"),
-        ("@docs=somewhere", "@docs is not supported here", "known: optional, required, sensitive, type"),
-        ("@type=date", "@type=date is not supported here", "known: boolean, enum, number, port, string, url"),
+        ("@icon=mdi:key", "@icon is not supported here", DECORATORS),
+        ("@tag(billing)", "@tag is not supported here", DECORATORS),
+        ("@type=date", "@type=date is not supported here", TYPES),
         ("@type=strng", "@type=strng is not supported here", 'did you mean "string"?'),
         ("@required and so on", '"and so on" cannot be read as a decorator', "mend the schema"),
         ("@required=fnc(", "cannot be read as a decorator", "mend the schema"),

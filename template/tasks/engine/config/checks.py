@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from ..core.errors import Fault, nearest
 from ..core.network import masked_url
@@ -24,10 +24,14 @@ LONGEST = 100_000
 
 @dataclass(frozen=True)
 class Check:
-    """What is wrong, and the sources of secrets that were not opened: nobody here can, or a vault would be asked."""
+    """What is wrong, and the sources of secrets that were not opened: nobody here can, or a vault would be asked.
+
+    `notes` are worth knowing: what is deprecated works still.
+    """
 
     findings: list[Finding]
     closed: list[str]
+    notes: list[Finding] = field(default_factory=list)
 
 
 def check(
@@ -49,7 +53,8 @@ def check(
         if fault:
             findings.append(Finding(source.origin, 0, "", fault))
         findings += _check_source(schema, source)
-    return Check(findings + _rest(environments, configuration, closed), [source.origin for source in closed])
+    findings += [*_rest(environments, configuration, closed), *_check_environments(environments)]
+    return Check(findings, [source.origin for source in closed], _deprecated(configuration))
 
 
 def _rest(environments: Environments, configuration: Configuration, closed: Collection[Source]) -> list[Finding]:
@@ -62,6 +67,28 @@ def _rest(environments: Environments, configuration: Configuration, closed: Coll
         *check_compose(read_env_file(environments.tracked_file(environment.name))),
         *_check_tracked(environments, environment),
         *_check_same_keys(environments, environment.name),
+    ]
+
+
+def _check_environments(environments: Environments) -> list[Finding]:
+    """Environments that the schema names and `invoke.yaml` does not."""
+    schema = environments.schema
+    return [
+        Finding(schema.path.name, variable.line, variable.name, f'names "{name}"; {nearest(name, environments.names)}')
+        for variable in schema.variables.values()
+        for name in variable.exceptions
+        if name not in environments.names
+    ]
+
+
+def _deprecated(configuration: Configuration) -> list[Finding]:
+    known, given = configuration.schema.variables, configuration.given
+    found = [(name, known[name].deprecated) for name in given if known[name].deprecated]
+    return [
+        Finding(source.origin, 0, name, f"is deprecated: {text}")
+        if (source := given.source(name))
+        else Finding(given[name].origin, given[name].line, name, f"is deprecated: {text}")
+        for name, text in found
     ]
 
 
@@ -103,7 +130,11 @@ def _check_values(
             continue
         value = configuration.given.get(name)
         message = _value_fault(configuration, variable, value.text if value else None)
-        if not message and not (value and value.text) and _is_missing(variable, value is not None):
+        if (
+            not message
+            and not (value and value.text)
+            and _is_missing(variable, configuration.environment.name, value is not None)
+        ):
             message = (
                 f"is required and {'empty' if value else 'missing'}; {_remedy(environments, configuration, variable)}"
             )
@@ -113,9 +144,9 @@ def _check_values(
     return findings
 
 
-def _is_missing(variable: Variable, given: bool) -> bool:
+def _is_missing(variable: Variable, environment: str, given: bool) -> bool:
     """Whether a variable without a value has to have one."""
-    if not variable.required or (variable.default and not given and not variable.sensitive):
+    if not variable.required_in(environment) or (variable.default and not given and not variable.sensitive):
         return False
     return variable.name != GENERATED or given
 

@@ -1,43 +1,45 @@
 """`.env.example` as a schema: the part of the @env-spec comment convention that this service needs.
 
-The convention is documented by dmno-dev/varlock (@env-spec/parser). Supported: the root decorators
-@defaultRequired and @defaultSensitive, the item decorators @required, @optional, @sensitive and @type with the options
-that OPTIONS names. Anything else is refused by name, so that nobody relies on a rule that is not held.
+The convention is documented by dmno-dev/varlock (@env-spec/parser). Supported: the root decorators @defaultRequired
+and @defaultSensitive, and the item decorators that ITEM_DECORATORS names, with the types and options of `types`.
+Anything else is refused by name, so that nobody relies on a rule that is not held.
 """
 
 from __future__ import annotations
 
-import math
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from decimal import Decimal
 from pathlib import Path
-from urllib.parse import urlsplit
 
 from ..core.errors import UsageFault, nearest
 from .dotenv import Entry, EnvFile, read_env_file
+from .types import OPTIONS, TYPES
 
-ITEM_DECORATORS = ("required", "optional", "sensitive", "type")
+ITEM_DECORATORS = ("required", "optional", "sensitive", "public", "type", "deprecated", "example", "docs")
 ROOT_DECORATORS = ("defaultRequired", "defaultSensitive")
-DECORATOR = re.compile(r'@(?P<name>\w+)(?:=(?P<value>\w+(?:\((?P<arguments>(?:"[^"]*"|[^")])*)\))?))?(?=\s|$)')
-ARGUMENT = re.compile(r'\s*(?:(?P<name>\w+)\s*=\s*)?(?P<value>"[^"]*"|[^,\s]+)\s*(?:,|$)')
-WHOLE = re.compile(r"[+-]?[0-9]{1,19}")
-DECIMAL = re.compile(r"[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]{1,4})?")
-"""Numbers that Go's strconv reads, too: plain digits, no spaces, no underscores."""
-INT = ("-2147483648", "2147483647")
-"""What Config's fields of type int take from a variable; a larger `max` is for a field of type int64."""
+DECORATOR = re.compile(
+    r'@(?P<name>\w+)(?:=(?P<value>"[^"]*"|[^\s"()]+(?:\((?:"[^"]*"|[^")])*\))?)|\((?P<call>(?:"[^"]*"|[^")])*)\))?(?=\s|$)'
+)
+ARGUMENT = re.compile(r'\s*(?:(?P<name>\w+)\s*=\s*)?(?P<value>"[^"]*"|\[[^\]]*\]|[^,\s]+)\s*(?:,|$)')
+FOR_ENVIRONMENTS = re.compile(r"forEnv\((?P<names>[a-z0-9, -]+)\)")
+"""What makes a variable required, or optional, in some environments only."""
 STACK_VARIABLE = re.compile(r"EDGE_[A-Z0-9_]+|[A-Z][A-Z0-9_]*_IMAGE")
 
 
 @dataclass(frozen=True)
 class Variable:
-    """One variable of the schema; `options` are the arguments of its type."""
+    """One variable of the schema; `options` are the arguments of its type.
+
+    It is `required` in all environments but the `exceptions`, or in these alone. `deprecated` says what to use instead.
+    """
 
     name: str
     default: str
     line: int
     required: bool = False
+    exceptions: tuple[str, ...] = ()
+    deprecated: str = ""
     sensitive: bool = False
     type: str = "string"
     options: tuple[tuple[str, str], ...] = ()
@@ -46,6 +48,10 @@ class Variable:
     def of_stack(self) -> bool:
         """Whether docker-compose.yml and the tasks read it, and the service does not."""
         return STACK_VARIABLE.fullmatch(self.name) is not None
+
+    def required_in(self, environment: str) -> bool:
+        """Whether an environment has to have a value."""
+        return self.required != (environment in self.exceptions)
 
     def fault(self, value: str) -> str:
         """What is wrong with `value` and what is expected, or an empty string. Never repeats a sensitive value."""
@@ -84,17 +90,36 @@ def _variable(file: EnvFile, entry: Entry, defaults: Mapping[str, bool]) -> Vari
     decorators = _decorators(file, entry.line, entry.comments, ITEM_DECORATORS)
     if "required" in decorators and "optional" in decorators:
         raise _fault(file, entry.line, "@required and @optional exclude each other")
+    if "sensitive" in decorators and "public" in decorators:
+        raise _fault(file, entry.line, "@sensitive and @public exclude each other")
     kind, options = _type(file, entry.line, decorators.get("type", "string"))
-    required = _switch(file, entry.line, decorators, "required", defaults["defaultRequired"])
+    required, exceptions = _required(file, entry.line, decorators, defaults["defaultRequired"])
+    public = _switch(file, entry.line, decorators, "public", not defaults["defaultSensitive"])
     return Variable(
         name=entry.name,
         default=entry.value,
         line=entry.line,
-        required=not _switch(file, entry.line, decorators, "optional", not required),
-        sensitive=_switch(file, entry.line, decorators, "sensitive", defaults["defaultSensitive"]),
+        required=required,
+        exceptions=exceptions,
+        deprecated=_deprecation(decorators),
+        sensitive=_switch(file, entry.line, decorators, "sensitive", not public),
         type=kind,
         options=options,
     )
+
+
+def _required(file: EnvFile, line: int, decorators: Mapping[str, str], default: bool) -> tuple[bool, tuple[str, ...]]:
+    """Whether a variable is required, and in which environments that is otherwise."""
+    name, wanted = ("optional", False) if "optional" in decorators else ("required", True)
+    some = FOR_ENVIRONMENTS.fullmatch(decorators.get(name, ""))
+    if some:
+        return not wanted, tuple(each.strip() for each in some["names"].split(",") if each.strip())
+    return _switch(file, line, decorators, name, default == wanted) == wanted, ()
+
+
+def _deprecation(decorators: Mapping[str, str]) -> str:
+    text = decorators.get("deprecated", "false").strip('"')
+    return {"true": "use something else", "false": ""}.get(text, text)
 
 
 def _root_defaults(file: EnvFile) -> dict[str, bool]:
@@ -134,7 +159,7 @@ def _decorators(file: EnvFile, line: int, comments: Iterable[str], known: tuple[
                 raise _fault(file, line, f"@{name} is not supported here", nearest(name, known))
             if name in found:
                 raise _fault(file, line, f"@{name} is given twice")
-            found[name] = match["value"] or "true"
+            found[name] = match["value"] or match["call"] or "true"
     return found
 
 
@@ -179,87 +204,3 @@ def _check_default(file: EnvFile, variable: Variable) -> None:
 
 def _fault(file: EnvFile, line: int, what: str, remedy: str = "mend the schema") -> UsageFault:
     return UsageFault(what, where=f"{file.path.name}:{line}", remedy=remedy)
-
-
-def _string(value: str, options: dict[str, str]) -> str:
-    if "matches" in options and not re.search(_at_the_very_end(options["matches"]), value):
-        return f"a text that matches {options['matches']}"
-    if len(value) < int(options.get("minLength", "0")):
-        return f"at least {options['minLength']} characters long"
-    if len(value) > int(options.get("maxLength", str(len(value)))):
-        return f"at most {options['maxLength']} characters long"
-    return ""
-
-
-def _number(value: str, options: dict[str, str]) -> str:
-    whole = options.get("isInt") == "true"
-    if not (WHOLE if whole else DECIMAL).fullmatch(value) or not math.isfinite(float(value)):
-        return "a whole number" if whole else "a number"
-    limits = INT if whole else ("-inf", "inf")
-    least, most = (options.get(name, limit) for name, limit in zip(("min", "max"), limits, strict=True))
-    if not Decimal(least) <= Decimal(value) <= Decimal(most):
-        return f"a number from {least.replace('-inf', 'any')} to {most.replace('inf', 'any')}"
-    return ""
-
-
-def _boolean(value: str, _: dict[str, str]) -> str:
-    return "" if value in ("true", "false") else "true or false"
-
-
-def _port(value: str, _: dict[str, str]) -> str:
-    return "" if re.fullmatch(r"[0-9]{1,5}", value) and 0 < int(value) < 65536 else "a port from 1 to 65535"
-
-
-def _url(value: str, _: dict[str, str]) -> str:
-    try:
-        parts = urlsplit(value)
-        complete = parts.scheme and (parts.netloc or parts.path) and parts.port != 0
-    except ValueError:
-        complete = False
-    refused = re.search(r"[\s\x00-\x1f\x7f]|%(?![0-9A-Fa-f]{2})", value)
-    return "" if complete and not refused else "a URL such as scheme://host/path"
-
-
-def _enum(value: str, options: dict[str, str]) -> str:
-    return "" if value in options.values() else "one of " + ", ".join(options.values())
-
-
-def _at_the_very_end(pattern: str) -> str:
-    """`pattern` with a `$` that means the end, as in JavaScript: Python's lets a line end follow."""
-    return re.sub(r"(\\.|\[(?:\\.|[^\]])*\])|\$", lambda match: match[1] or r"\Z", pattern, flags=re.DOTALL)
-
-
-def _compiles(pattern: str) -> bool:
-    try:
-        re.compile(_at_the_very_end(pattern))
-    except re.error:
-        return False
-    return True
-
-
-def _is_decimal(text: str) -> bool:
-    return DECIMAL.fullmatch(text) is not None and math.isfinite(float(text))
-
-
-def _is_count(text: str) -> bool:
-    return re.fullmatch(r"[0-9]{1,9}", text) is not None
-
-
-def _is_switch(text: str) -> bool:
-    return text in ("true", "false")
-
-
-TYPES: dict[str, Callable[[str, dict[str, str]], str]] = {
-    "string": _string,
-    "number": _number,
-    "boolean": _boolean,
-    "port": _port,
-    "url": _url,
-    "enum": _enum,
-}
-"""Each checks a value against the type's options and answers with what it should have been, or an empty string."""
-OPTIONS: dict[str, dict[str, Callable[[str], bool]]] = {
-    "string": {"minLength": _is_count, "maxLength": _is_count, "matches": _compiles},
-    "number": {"min": _is_decimal, "max": _is_decimal, "isInt": _is_switch},
-}
-"""The options of the types, and whether a value of one can be held. A word of an enumeration is no option."""
