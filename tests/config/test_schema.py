@@ -172,7 +172,7 @@ def test_a_type_takes_what_it_says_and_refuses_the_rest(folder: Folder, kind: st
 
 def test_a_variable_can_be_required_in_some_environments_only(folder: Folder) -> None:
     folder.add(
-        ".env.example", "", "# @required=forEnv(staging, prod)", "NEEDED=", "", "# @optional=forEnv(dev)", "MOSTLY="
+        ".env.example", "", "# @required=forEnv(staging)", "NEEDED=", "", "# @optional=forEnv(dev)", "MOSTLY="
     )
 
     assert folder.check("dev") == []
