@@ -9,6 +9,7 @@ from invoke.context import Context
 
 from .cli import ENV, Session, service_task, session
 from .engine.build import gobuild, image
+from .engine.build.checksums import write_checksums
 from .engine.build.source import read_build_info
 from .engine.build.toolchain import find_go, main_package, require_go
 from .engine.config.settings import Environment
@@ -27,13 +28,14 @@ WORKERS = 2
     }
 )
 def build(c: Context, env: str = "dev", platform: str = "", all: bool = False) -> None:
-    """Build the binary into dist/<service>-<env>, with the environment's ldflags."""
+    """Build the binary into dist/<service>-<env>, with the environment's ldflags, and its checksum beside it."""
     s = session(c, env)
     go = require_go(s.runner)
     wanted = list(s.settings.environments.values()) if all else [s.environment]
     with ThreadPoolExecutor(WORKERS) as pool:
         for line in pool.map(lambda environment: _build(s, go, environment, platform), wanted):
             print(line)
+    s.runner.act("write the checksums of dist", lambda: write_checksums(s.runner.root / gobuild.DIST))
 
 
 def _build(s: Session, go: str, environment: Environment, platform: str) -> str:

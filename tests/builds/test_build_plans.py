@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import subprocess
 import sys
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
 
 import pytest
@@ -70,6 +71,14 @@ def test_a_build_is_this_command() -> None:
         "-s -w -X main.Env=staging -X main.Version=v1.2.3 -X main.Commit=0123abc -X main.BuiltAt=2026-01-02T03:04:05Z",
         *("-o", "/service/dist/orders-staging", "./cmd/orders"),
     )
+
+
+def test_four_values_can_be_built_in_and_none_of_them_is_from_the_configuration() -> None:
+    named = re.findall(r"-X '?main\.(\w+)=", linker_flags(INFO, False))
+
+    assert named == ["Env", "Version", "Commit", "BuiltAt"]
+    # All that a build is told: none of it is a variable of the service.
+    assert {each.name for each in fields(BuildInfo)} == {"service", "env", "version", "commit", "built_at", "baked"}
 
 
 def test_a_binary_for_several_environments_has_none_built_in() -> None:

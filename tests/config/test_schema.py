@@ -171,9 +171,7 @@ def test_a_type_takes_what_it_says_and_refuses_the_rest(folder: Folder, kind: st
 
 
 def test_a_variable_can_be_required_in_some_environments_only(folder: Folder) -> None:
-    folder.add(
-        ".env.example", "", "# @required=forEnv(staging)", "NEEDED=", "", "# @optional=forEnv(dev)", "MOSTLY="
-    )
+    folder.add(".env.example", "", "# @required=forEnv(staging)", "NEEDED=", "", "# @optional=forEnv(dev)", "MOSTLY=")
 
     assert folder.check("dev") == []
     messages = {finding.name: finding.message for finding in folder.check("staging")}

@@ -17,6 +17,8 @@ from . import plugins
 from .source import BuildInfo
 from .toolchain import cannot_write, go_environment, main_package, this_machine
 
+DIST = "dist"
+"""The folder of what is built, below the service's root."""
 TAGS = "nomsgpack"
 """Leaves Gin's MessagePack binding out: 6.5 MB of the binary that a JSON service does not use."""
 WITHOUT_DOCS = "nodocs"
@@ -80,7 +82,7 @@ def _plan(go: str, root: Path, environment: Environment, info: BuildInfo, platfo
         env.update({"GOOS": parts["os"], "GOARCH": parts["arch"]})
         if parts["level"] and parts["arch"] in LEVEL_VARIABLES:
             env[LEVEL_VARIABLES[parts["arch"]]] = parts["level"].removeprefix("v" if parts["arch"] == "arm" else "")
-    output = root / "dist" / _file_name(info, platform)
+    output = root / DIST / _file_name(info, platform)
     ldflags, gcflags = linker_flags(info, environment.development), compiler_flags(environment.development)
     argv = [go, "build", "-trimpath", "-buildvcs=false", "-tags", build_tags(info), "-ldflags", ldflags]
     if gcflags:
