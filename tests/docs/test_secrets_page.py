@@ -32,6 +32,7 @@ def test_the_way_to_secrets_in_git_is_walked_as_it_is_shown(rendered: Render, tm
     (folder / "password.txt").write_text("a password from a file\n")
     author = {f"GIT_{who}_{what}": "alice@example.com" for who in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")}
     service = Service(folder, tmp_path / "state", env={"HOME": str(home), "EDITOR": "true", **author})
+    env = service.environment()
     inv, recipient, said = shlex.join([sys.executable, "-m", "invoke"]), "", ""
 
     for line in commands():
