@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import base64
 import json
+import subprocess
 from http.client import HTTPConnection, HTTPException
 from urllib.error import HTTPError
 from urllib.parse import urlsplit
@@ -10,6 +12,7 @@ from urllib.request import ProxyHandler, Request, build_opener
 
 import pytest
 
+from ..config.identities import make_key
 from ..support.service import change
 from ..support.waiting import until
 from .cluster import ServiceInCluster
@@ -94,6 +97,31 @@ def test_a_change_of_a_secret_alone_starts_new_pods_with_it(service: ServiceInCl
     assert values(service)["API_KEY_FILE"] == f"/run/secrets/{service.folder.name}/API_KEY"
     assert "of-two-keys" not in done.stdout + done.stderr
     assert "of-two-keys" not in service.kubectl("get", "configmaps,deployments,events", "--output=yaml")
+
+
+def test_a_secret_from_an_encrypted_file_is_found_in_its_secret_alone(service: ServiceInCluster) -> None:
+    identity, recipient = make_key()
+    service.env["SECRETS_IDENTITY"] = identity
+    for words, feed in (
+        (("secrets.recipients", "add", recipient), ""),
+        (("secrets.set", "API_KEY"), "canary-of-a-cluster"),
+    ):
+        argv = service.command(*words, "--env=staging")
+        subprocess.run(argv, cwd=service.folder, env=service.environment(), input=feed, text=True, check=True)
+
+    said = [service.deploy()]
+    tasks = (("deploy", "--plan", "--set=LOG_LEVEL=warn"), ("status", "--json"), ("history", "--json"), ("logs",))
+    said += [service.invoke(*words, "--env=staging") for words in tasks]
+
+    name = service.folder.name
+    kinds = "pods,replicasets,deployments,configmaps,events,leases,jobs"
+    told = [service.kubectl("get", kinds, "--output=yaml"), service.kubectl("describe", "pods,secrets")]
+    for text in [*told, *(each.stdout + each.stderr for each in said)]:
+        assert "canary-of-a-cluster" not in text
+        assert base64.b64encode(b"canary-of-a-cluster").decode() not in text
+    assert values(service)["API_KEY_FILE"] == f"/run/secrets/{name}/API_KEY"
+    found = service.kubectl("get", "secrets", "--output=go-template={{ range .items }}{{ .data.API_KEY }} {{ end }}")
+    assert base64.b64encode(b"canary-of-a-cluster").decode() in found
 
 
 SECRET = """
