@@ -12,6 +12,7 @@ from .engine.core.console import print_json, table
 from .engine.deploy.history import HEADINGS as ENTRY_HEADINGS
 from .engine.deploy.history import read_history
 from .engine.deploy.job_runs import JobRun
+from .engine.deploy.secret_ages import told
 from .engine.deploy.status import probe_front_door, read_status
 from .engine.targets import front_doors, make_targets
 
@@ -46,6 +47,8 @@ def status(c: Context, env: str = "dev", host: str = "", json: bool = False) -> 
     shown = {**document, "maintenance": "on" if document["maintenance"] else "off"}
     rows = [(name, str(shown[name])) for name in ("service", "env", "target", "state", "maintenance", "url")]
     rows += [(name, str(release[name])) for name in ("version", "commit", "built_at", "deployed_at") if release]
+    if configuration := document["configuration"]:
+        rows += [("configuration", str(configuration["id"])), ("secrets", told(configuration["secrets"]))]
     rows += [
         (f"service {name}", "in no compose file any more; a deploy removes it") for name in document["left_behind"]
     ]

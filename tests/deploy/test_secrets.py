@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import os
+import re
 import signal
 import subprocess
 import tarfile
@@ -183,8 +184,21 @@ def test_a_changed_secret_makes_a_release_and_a_rollback_brings_the_former_one_b
     assert "AUTH_DEV_KEY" in planned.stdout
     assert service.status()["release"]["id"] != before
     assert own_key(service) == NEXT
+    changed = service.status()["configuration"]
     assert service.invoke("rollback", "--env=staging").returncode == 0
     assert own_key(service) == CANARY
+    assert service.status()["configuration"]["id"] != changed["id"]
+
+
+def test_status_tells_since_when_each_secret_has_its_value(service: Service) -> None:
+    names = service.folder / "secrets" / "staging.names"
+    names.write_text(re.sub(r"(AUTH_DEV_KEY) \S+", r"\1 2020-01-02", names.read_text()))
+    service.deploy("--set=LOG_LEVEL=warn")
+
+    secrets = service.status()["configuration"]["secrets"]
+    assert secrets.pop("AUTH_DEV_KEY") == "2020-01-02"
+    assert all(day > "2026" for day in secrets.values())
+    assert "the oldest since 2020-01-02: AUTH_DEV_KEY" in service.invoke("status", "--env=staging").stdout
 
 
 def test_a_look_at_what_runs_and_a_way_back_need_no_key(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -53,6 +53,11 @@ class Source(Protocol):
         ...
 
     @property
+    def days(self) -> Mapping[str, str]:
+        """The days of the values, by name, as far as it knows them."""
+        ...
+
+    @property
     def asks(self) -> bool: ...
 
     @property
@@ -74,6 +79,10 @@ class FileSource:
 
     @property
     def names(self) -> Collection[str]:
+        return self.file.names
+
+    @property
+    def days(self) -> Mapping[str, str]:
         return self.file.names
 
     @cached_property
@@ -101,6 +110,10 @@ class CommandSource:
     @property
     def names(self) -> Collection[str]:
         return self.settings.names
+
+    @property
+    def days(self) -> Mapping[str, str]:
+        return {}
 
     @cached_property
     def values(self) -> Mapping[str, str]:

@@ -22,7 +22,9 @@ from ..core.paths import ROOT
 from .failures import UnfinishedFault, explained
 from .hooks import Hooks
 from .releases import Deployment, Release, new_release
+from .secret_ages import secret_days
 from .switching import Switcher
+from .target import deployment_in
 
 UNCHANGED = "unchanged"
 
@@ -93,7 +95,9 @@ class Deployer:
                 self.console.report("outcome", outcome=UNCHANGED, **facts)
                 return Result(UNCHANGED, serving[0], first.url, dict(self.console.seconds))
             migrations = migrations_fingerprint(ROOT)
-            release = new_release(info, artefact, configuration, fingerprint, migrations, processes)
+            live = deployment_in(first, self.switchers[0].former)
+            secrets = secret_days(first, configuration, live.release if live else None)
+            release = new_release(info, artefact, configuration, fingerprint, migrations, processes, secrets)
             facts["release"] = release.id
             self.hooks.before("pre-deploy", **facts)
             done = self._roll_out(wanted, lambda switcher: switcher.deploy(release), self.soak)

@@ -28,7 +28,7 @@ class Release:
     """A build with its configuration. `artefact` identifies the image or binary, `values` are masked.
 
     `migrations` is a hash of those that its database has had; empty where nothing is known of them. `processes` are
-    what it has beside the service, each in words.
+    what it has beside the service, each in words, and `secrets` the names of those, each with the day of its value.
     """
 
     id: str
@@ -42,6 +42,7 @@ class Release:
     values: Mapping[str, str] = field(default_factory=dict)
     migrations: str = ""
     processes: Mapping[str, str] = field(default_factory=dict)
+    secrets: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def build(self) -> BuildInfo:
@@ -98,6 +99,7 @@ def new_release(
     fingerprint: str,
     migrations: str = "",
     processes: Sequence[ProcessType] = (),
+    secrets: Mapping[str, str] | None = None,
 ) -> Release:
     """A release that is about to be started, the same on all hosts; its id sorts by time and shows the commit."""
     moment = datetime.now(timezone.utc).strftime("%Y%m%dT%H%M%S%f")[:-3]
@@ -115,6 +117,7 @@ def new_release(
         values=values,
         migrations=migrations,
         processes={each.name: each.described() for each in processes},
+        secrets=secrets or {},
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from .releases import Release
 from .target import Target, deployment_in
 
 STATES = ("serving", "degraded", "down", "absent")
@@ -49,10 +50,16 @@ def _of(target: Target, service: str, env: str) -> dict[str, Any]:
         "url": target.url,
         "maintenance": target.in_maintenance(),
         "release": deployment.summary() if deployment else None,
+        "configuration": _configuration(deployment.release) if deployment else None,
         "slots": [state.document() for state in slots],
         "processes": [state.document() for state in processes],
         "left_behind": target.left_behind(),
     }
+
+
+def _configuration(release: Release) -> dict[str, Any]:
+    """Which configuration serves, and since when each of its secrets has had its value."""
+    return {"id": release.configuration, "secrets": dict(release.secrets)}
 
 
 def _state(target: Target, live: str, running: bool, well: bool) -> str:
