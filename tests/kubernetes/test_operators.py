@@ -21,11 +21,17 @@ pytestmark = [pytest.mark.kubernetes, pytest.mark.full]
 PROMETHEUS_OPERATOR = "github.com/prometheus-operator/prometheus-operator@v0.85.0"
 CHAOS_MESH = "github.com/chaos-mesh/chaos-mesh/api@v0.0.0-20260906172039-d70b66ad97ac"
 GATEWAY_API = "sigs.k8s.io/gateway-api@v1.4.0"
+EXTERNAL_SECRETS = "github.com/external-secrets/external-secrets@v0.20.4"
 CONTROLLER_GEN = "sigs.k8s.io/controller-tools/cmd/controller-gen@v0.19.0"
 """Makes definitions from Go types: Chaos Mesh's own are in no Go module."""
 KUBECONFORM = "github.com/yannh/kubeconform/cmd/kubeconform@v0.7.0"
 NAMESPACE = "orders-staging"
-COMPONENTS = {"observability": ("podmonitor", "prometheusrule"), "chaos": ("schedule",), "httproute": ("httproute",)}
+COMPONENTS = {
+    "observability": ("podmonitor", "prometheusrule"),
+    "chaos": ("schedule",),
+    "httproute": ("httproute",),
+    "external-secrets": ("externalsecret",),
+}
 """The components that need an operator, and the kinds of theirs."""
 SERVICES = [("postgres", "redis"), ("mysql", "none"), ("sqlite", "none"), ("none", "none")]
 """A database and a cache."""
@@ -40,6 +46,8 @@ def definitions(cluster: None, tmp_path_factory: pytest.TempPathFactory) -> Iter
         shutil.copyfile(go_module(PROMETHEUS_OPERATOR) / "example/prometheus-operator-crd" / name, folder / name)
     routes = "gateway.networking.k8s.io_httproutes.yaml"
     shutil.copyfile(go_module(GATEWAY_API) / "config/crd/standard" / routes, folder / routes)
+    wanted = "external-secrets.io_externalsecrets.yaml"
+    shutil.copyfile(go_module(EXTERNAL_SECRETS) / "config/crds/bases" / wanted, folder / wanted)
     types = folder / "types"
     shutil.copytree(go_module(CHAOS_MESH), types)
     subprocess.run(["chmod", "-R", "u+w", types], check=True)

@@ -50,13 +50,18 @@ def test_the_overlay_of_a_service_with_a_cache_is_taken_as_it_is(rendered: Rende
     assert "deployment.apps/orders created (server dry run)" in taken(folder)
 
 
-@pytest.mark.parametrize("component", ["observability", "chaos"])
+@pytest.mark.parametrize("component", ["observability", "chaos", "external-secrets"])
 def test_what_needs_an_operator_is_a_component_of_an_overlay(rendered: Render, tmp_path: Path, component: str) -> None:
     overlay = staging_with(component, rendered(database="postgres", kubernetes=True), tmp_path)
 
     said = kubectl("kustomize", str(overlay))
 
-    for kind in {"observability": ("PodMonitor", "PrometheusRule"), "chaos": ("Schedule",)}[component]:
+    kinds = {
+        "observability": ("PodMonitor", "PrometheusRule"),
+        "chaos": ("Schedule",),
+        "external-secrets": ("ExternalSecret",),
+    }
+    for kind in kinds[component]:
         assert f"kind: {kind}\n" in said
     assert "namespace: orders-staging" in said
 
