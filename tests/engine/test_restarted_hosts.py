@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+import subprocess
 from collections.abc import Callable, Iterator
 
 import pytest
 
 from ..config.identities import make_key
 from ..support.engines import SecondEngine, ServiceThere
-from ..support.service import Service, docker
+from ..support.service import Service
 from ..support.waiting import until
 from .conftest import MakeEngine
 
@@ -48,9 +49,20 @@ def ready(service: ServiceThere) -> bool:
 
 
 def in_memory(service: ServiceThere) -> str:
-    """What the keeper has in memory, as a listing."""
+    """What the keeper has in memory, with the names of all files."""
+    return of_keeper(service, "/run/secrets")
+
+
+def kept(service: ServiceThere) -> str:
+    """What it has on the disk, with the names of all files."""
+    return of_keeper(service, "/var/lib/secrets")
+
+
+def of_keeper(service: ServiceThere, folder: str) -> str:
+    """A folder of the keeper's container, as an archive."""
     keeper = f"{service.folder.name}-staging-secret-keeper"
-    return docker("--host", service.engine.host, "cp", f"{keeper}:/run/secrets", "-").stdout
+    words = ["docker", "--host", service.engine.host, "cp", f"{keeper}:{folder}", "-"]
+    return subprocess.run(words, capture_output=True, check=True).stdout.decode(errors="replace")
 
 
 def test_by_its_own_identity_a_host_brings_the_service_back_without_anybody(
@@ -64,6 +76,7 @@ def test_by_its_own_identity_a_host_brings_the_service_back_without_anybody(
     until(lambda: ready(service), "the service does not come back")
     assert service.status()["release"] == release
     assert "AUTH_DEV_KEY" in in_memory(service)
+    assert "identity.txt" in kept(service)
 
 
 def test_where_no_key_lies_on_the_host_the_service_waits_for_whoever_brings_its_secrets(
@@ -78,6 +91,7 @@ def test_where_no_key_lies_on_the_host_the_service_waits_for_whoever_brings_its_
 
     until(lambda: "cannot read /run/secrets" in service.invoke("logs", "--env=staging").stdout, "nothing says why")
     assert "AUTH_DEV_KEY" not in in_memory(service)
+    assert "identity.txt" not in kept(service)
     with_another = service.invoke("up", "--env=staging")
     service.env["SECRETS_IDENTITY"] = identity
     with_the_key = service.invoke("up", "--env=staging")

@@ -23,6 +23,9 @@ const (
 	encrypted = ".age"
 	// database is the name, beside those of releases, of what the stack's own database is started with.
 	database = "database"
+	// identityFile and recipientFile are the host's own pair of keys.
+	identityFile  = "identity.txt"
+	recipientFile = "recipient.txt"
 	// largest bounds what is read of one file, in bytes.
 	largest = 16 << 20
 )
@@ -30,7 +33,8 @@ const (
 // Store is where secrets are: for each release a folder with a file for each of its secrets.
 type Store struct {
 	Kept     string // the folder on the disk, with an encrypted file for each release
-	Identity string // the folder on the disk that has the host's identity; "" where the host is to have none
+	Identity string // the folder on the disk that has the host's identity
+	Without  bool   // the host is to have no identity: one that it had is removed
 	Memory   string // the folder in memory that has those of the service
 	Database string // the one that has those of the database
 	Logger   *slog.Logger
@@ -39,14 +43,12 @@ type Store struct {
 // Hold writes what is kept into memory, as far as the host's identity opens it, and returns when ctx ends. Until then the
 // process has the folders in memory open, without which they would be empty.
 func (s Store) Hold(ctx context.Context) error {
-	if s.Identity != "" {
-		identity, err := s.identity()
-		if err != nil {
+	if s.Without {
+		if err := s.removeIdentity(); err != nil {
 			return fmt.Errorf("the host's identity: %w", err)
 		}
-		if err := s.restore(ctx, identity); err != nil {
-			return err
-		}
+	} else if err := s.restore(ctx); err != nil {
+		return err
 	}
 	s.Logger.LogAttrs(ctx, slog.LevelInfo, "secrets are held")
 	<-ctx.Done()
@@ -79,7 +81,7 @@ func remove(path string) error {
 
 // identity returns the host's identity, which is made where there is none, and writes for whom to encrypt beside it.
 func (s Store) identity() (*age.X25519Identity, error) {
-	path := filepath.Join(s.Identity, "identity.txt")
+	path := filepath.Join(s.Identity, identityFile)
 	text, err := os.ReadFile(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return s.newIdentity(path)
@@ -106,11 +108,25 @@ func (s Store) newIdentity(path string) (*age.X25519Identity, error) {
 }
 
 func (s Store) publish(identity *age.X25519Identity) error {
-	return write(filepath.Join(s.Identity, "recipient.txt"), []byte(identity.Recipient().String()+"\n"), 0o444)
+	return write(filepath.Join(s.Identity, recipientFile), []byte(identity.Recipient().String()+"\n"), 0o444)
+}
+
+// removeIdentity removes the files, as the folder that they are in belongs to others.
+func (s Store) removeIdentity() error {
+	for _, name := range []string{identityFile, recipientFile} {
+		if err := os.Remove(filepath.Join(s.Identity, name)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
+	}
+	return nil
 }
 
 // restore writes what is kept into memory. What is for other identities stays where it is.
-func (s Store) restore(ctx context.Context, identity age.Identity) error {
+func (s Store) restore(ctx context.Context) error {
+	identity, err := s.identity()
+	if err != nil {
+		return fmt.Errorf("the host's identity: %w", err)
+	}
 	paths, err := filepath.Glob(filepath.Join(s.Kept, "*"+encrypted))
 	if err != nil {
 		return err

@@ -184,12 +184,15 @@ func TestWhatCannotBeOpenedIsToldAndHoldsUpNothing(t *testing.T) {
 	}
 }
 
-func TestAHostWithoutAnIdentityHoldsWhatItIsGivenAndMakesNone(t *testing.T) {
+func TestAHostWithoutAnIdentityMakesNoneAndRemovesTheOneThatItHad(t *testing.T) {
 	h := newHost(t)
-	h.store.Identity = ""
 	h.hold()
-	if got := h.files(filepath.Dir(h.store.Kept)); len(got) > 0 {
-		t.Errorf("there are %v", got)
+	h.store.Without = true
+	for range 2 {
+		h.hold()
+		if got := h.files(filepath.Dir(h.store.Kept)); len(got) > 0 {
+			t.Errorf("there are %v", got)
+		}
 	}
 }
 

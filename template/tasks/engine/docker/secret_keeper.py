@@ -126,9 +126,7 @@ class SecretKeeper:
         kept = self.engine.read_files(self._required(), f"{FOLDER}/{RELEASES}")
         if name not in kept:
             what = f"the secrets of {release} are neither in the host's memory nor on its disk"
-            raise DeployFault(
-                what, remedy=f"deploy --env={self.project.configuration.environment.name} brings new ones"
-            )
+            raise DeployFault(what, remedy=f"deploy --env={self._environment.name} brings new ones")
         opened: dict[str, str] = json.loads(decrypt(kept[name], f"{name} on the host", find_identities()))
         return opened
 
@@ -165,7 +163,7 @@ class SecretKeeper:
             image,
             ["hold-secrets"],
             name=f"{self.project.name}-{KEEPER}",
-            environment={"IDENTITY_FOLDER": f"{FOLDER}/{IDENTITY}"} if with_identity else {},
+            environment={"HOST_IDENTITY": "true" if with_identity else "false"},
             labels={**self._labels, **own},
             mounts=[Mount(path, self._volume(name), type="volume", no_copy=True) for name, path in mounts.items()],
             network_mode="none",

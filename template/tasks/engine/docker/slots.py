@@ -53,6 +53,8 @@ class Slot:
         if container.labels.get(RELEASE) != release:
             raise DeployFault("another release was put into the slot meanwhile", where=f"app-{self.name}", remedy=LOOK)
         with self.stack.fence.claimed(container) as claim:
+            if container.attrs["RestartCount"]:  # One that crashes is started by the engine at moments of its own.
+                claim.stop(STOP_SECONDS)
             claim.start()
 
     def stop(self, seconds: int) -> None:

@@ -125,7 +125,9 @@ class DockerTarget(DockerOperations, ImageBuilds):
 
     def forget_all_but(self, releases: Sequence[Release]) -> None:
         """Give back the values and images of all other releases."""
-        kept = {release.id for release in releases}
+        # Whoever has lost the lock knows an older list, and must take nothing from what stands in a slot.
+        self.stack.fence.require()
+        kept = {release.id for release in releases} | {state.release for state in self.slots() if state.release}
         volumes = self.stack.kept.others(kept)
         if self.stack.keeper.runs:
             self.stack.keeper.retain(kept, self.stack.kept.newest_image())
