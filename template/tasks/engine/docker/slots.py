@@ -53,9 +53,14 @@ class Slot:
         if container.labels.get(RELEASE) != release:
             raise DeployFault("another release was put into the slot meanwhile", where=f"app-{self.name}", remedy=LOOK)
         with self.stack.fence.claimed(container) as claim:
-            if container.attrs["RestartCount"]:  # One that crashes is started by the engine at moments of its own.
-                claim.stop(STOP_SECONDS)
             claim.start()
+
+    def end_restarts(self) -> None:
+        """Stop a container that crashes: the engine starts it at moments of its own."""
+        container = self.container
+        if container is not None and container.attrs["RestartCount"]:
+            with self.stack.fence.claimed(container) as claim:
+                claim.stop(STOP_SECONDS)
 
     def stop(self, seconds: int) -> None:
         """Stop its container, and kill what has not ended after some seconds."""

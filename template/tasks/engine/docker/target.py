@@ -167,6 +167,7 @@ class DockerTarget(DockerOperations, ImageBuilds):
         """Start the slot's container, held back from traffic: the one that is kept, or a new one."""
         if not self.runner.dry:
             self._edge().hold(slot)
+            self._slot(slot).end_restarts()
             self._bring_secrets(release)
         kept = self._slot(slot).container
         if kept is None or kept.labels.get(RELEASE) != release.id:
