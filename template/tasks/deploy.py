@@ -189,7 +189,10 @@ def start_what_stands_still(s: Session, targets: Sequence[Target]) -> None:
             with s.console.step("start"):
                 switcher.target.bring_up()
             switcher.look()
-            switcher.tidy()
+            if switcher.former:
+                switcher.tidy()
+            else:  # It has ended since it was looked at, as one that crashes again and again does.
+                switcher.resume()
 
 
 def _by_commit(s: Session, wanted: bool) -> bool:

@@ -1,6 +1,6 @@
-// Package secrets keeps the secrets of releases in memory on a host. On its disk they are encrypted only: for an identity
+// Package secretkeeper keeps the secrets of releases in a host's memory. On its disk they are encrypted only: for an identity
 // of the host, by which they come back after a restart of the machine.
-package secrets
+package secretkeeper
 
 import (
 	"bytes"
