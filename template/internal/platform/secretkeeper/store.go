@@ -73,7 +73,7 @@ func (s Store) Retain(releases []string) error {
 
 // remove removes a file, or a folder that is only to be read.
 func remove(path string) error {
-	if err := os.Chmod(path, 0o700); err != nil {
+	if err := os.Chmod(path, 0o700); err != nil { // #nosec G302 -- a folder, whose files are to be removed
 		return err
 	}
 	return os.RemoveAll(path)
@@ -172,7 +172,7 @@ func fill(folder string, values map[string]string) error {
 			return err
 		}
 	}
-	if err := os.Chmod(draft, 0o500); err != nil {
+	if err := os.Chmod(draft, 0o500); err != nil { // #nosec G302 -- a folder, which its owner enters
 		return err
 	}
 	return os.Rename(draft, folder)
@@ -215,7 +215,7 @@ func write(path string, data []byte, mode fs.FileMode) error {
 	if err := os.Remove(draft); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
-	if err := os.WriteFile(draft, data, mode); err != nil {
+	if err := os.WriteFile(draft, data, mode); err != nil { // #nosec G703 -- open lets no name through that leads elsewhere
 		return err
 	}
 	return os.Rename(draft, path)
