@@ -30,6 +30,7 @@ LONGEST = (
     "update/test_update_matrix.py",
     "deploy/test_kafka_events.py",
     "deploy/test_reconciler.py",
+    "deploy/test_secrets.py",
     "kubernetes/test_processes.py",
     "deploy/test_nothing_lost.py",
     "kubernetes/test_reconciler.py",
