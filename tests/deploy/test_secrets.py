@@ -15,7 +15,10 @@ from pathlib import Path
 
 import pytest
 
-from ..config.identities import make_key
+from service_tasks.engine.config.secret_file import secret_file
+
+from ..config.identities import as_text, make_key
+from ..config.test_values_byte_for_byte import AWKWARD
 from ..support.databases import container
 from ..support.service import Service, docker
 from ..support.strikes import history
@@ -63,18 +66,21 @@ def files_in(name: str, folder: str) -> dict[str, tarfile.TarInfo]:
         return {member.name.partition("/")[2]: member for member in archive.getmembers() if member.isfile()}
 
 
-def own_key(service: Service) -> str:
-    """The key that the release which serves was given, as it is in the container or in the process's folder."""
+def handed_over(service: Service) -> dict[str, bytes]:
+    """The files that the release which serves was given, as they are in the container or in the process's folder."""
     release = service.status()["release"]["id"]
-    if docker("volume", "inspect", f"{service.folder.name}-staging_secrets-memory").returncode == 0:
-        name = container(service, KEEPER)
-        path = f"/run/secrets/{release}/AUTH_DEV_KEY"
-        data = subprocess.run(["docker", "cp", f"{name}:{path}", "-"], capture_output=True, check=True).stdout
-        with tarfile.open(fileobj=io.BytesIO(data)) as archive:
-            file = archive.extractfile(archive.getmembers()[0])
-            assert file is not None
-            return file.read().decode()
-    return next(memory_of(service).glob(f"*/{release}/AUTH_DEV_KEY")).read_text()
+    if docker("volume", "inspect", f"{service.folder.name}-staging_secrets-memory").returncode:
+        return {path.name: path.read_bytes() for path in memory_of(service).glob(f"*/{release}/*")}
+    place = f"{container(service, KEEPER)}:/run/secrets/{release}"
+    data = subprocess.run(["docker", "cp", place, "-"], capture_output=True, check=True).stdout
+    with tarfile.open(fileobj=io.BytesIO(data)) as archive:
+        opened = {member.name.partition("/")[2]: archive.extractfile(member) for member in archive.getmembers()}
+        return {name: file.read() for name, file in opened.items() if file}
+
+
+def own_key(service: Service) -> str:
+    """The key of the release that serves."""
+    return handed_over(service)["AUTH_DEV_KEY"].decode()
 
 
 def memory_of(service: Service) -> Path:
@@ -188,6 +194,22 @@ def test_a_changed_secret_makes_a_release_and_a_rollback_brings_the_former_one_b
     assert service.invoke("rollback", "--env=staging").returncode == 0
     assert own_key(service) == CANARY
     assert service.status()["configuration"]["id"] != changed["id"]
+
+
+def test_any_value_reaches_the_service_byte_for_byte(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
+    values = {f"V{number}": value for number, value in enumerate(AWKWARD)}
+    described = "".join(f"\n# @sensitive\n{name}=\n" for name in values)
+    service.edit(".env.example", "\n# ---\n# The stack", f"{described}\n# ---\n# The stack")
+    monkeypatch.setenv("SECRETS_IDENTITY", service.env["SECRETS_IDENTITY"])
+    file = secret_file(service.folder, "staging")
+    file.save(file.text() + as_text(values), file.values())
+
+    service.deploy()
+
+    found = handed_over(service)
+    # As the service reads a file: without one line end.
+    read = {name: found[name].decode().removesuffix("\n").removesuffix("\r") for name in values}
+    assert read == values
 
 
 def test_status_tells_since_when_each_secret_has_its_value(service: Service) -> None:
