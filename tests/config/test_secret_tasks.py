@@ -136,6 +136,10 @@ def test_an_edit_that_is_not_right_or_given_up_changes_nothing(
     assert alice.file("secrets/staging.age") == before
 
 
+def test_without_a_terminal_and_an_editor_an_edit_is_refused(alice: Someone) -> None:
+    assert "no terminal for an editor" in alice.run("secrets.edit", "--env=staging", status=2, EDITOR="", VISUAL="")
+
+
 def test_an_edit_during_which_somebody_else_saves_is_not_saved_over_theirs(alice: Someone, tmp_path: Path) -> None:
     meanwhile = alice.service.command("secrets.set", "AUTH_DEV_KEY", "--random", "--env=staging")
     words = " ".join(f"'{word}'" for word in meanwhile)

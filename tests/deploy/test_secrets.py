@@ -29,6 +29,34 @@ CANARY = "canary-of-the-first-release"
 NEXT = "canary-of-the-second-release"
 KEEPER = "secret-keeper"
 
+OF_AN_ENVIRONMENT = (
+    ("deploy", "--set=TRUSTED_PROXIES=nobody"),
+    ("deploy", "--plan", "--set=LOG_LEVEL=warn"),
+    ("--dry", "deploy", "--set=LOG_LEVEL=warn"),
+    ("rollback", "--plan"),
+    ("rollback",),
+    ("status", "--json"),
+    ("status",),
+    ("history", "--json"),
+    ("history",),
+    ("health",),
+    ("logs",),
+    ("exec", "--no-such-option"),
+    ("doctor",),
+    ("build",),
+    ("maintenance", "on"),
+    ("maintenance", "off"),
+    ("up",),
+    ("env.show",),
+    ("env.check", "--json"),
+    ("env.fix",),
+    ("secrets.check", "--json"),
+    ("secrets.rotate",),
+    ("secrets.edit",),
+    ("drill.redeploy", "--seconds=1"),
+)
+"""Tasks as they are called, some of which fail."""
+
 
 @pytest.fixture(scope="module", params=[pytest.param("docker", marks=pytest.mark.docker), "process"])
 def target(request: pytest.FixtureRequest) -> str:
@@ -41,7 +69,7 @@ def service(target: str, make_service: Callable[..., Service]) -> Service:
     """A service whose secrets are in git, encrypted; it serves a release with the first canary."""
     made = make_service(target, database={"docker": "postgres", "process": "sqlite"}[target], auth="jwt")
     identity, recipient = make_key()
-    made.env["SECRETS_IDENTITY"] = identity
+    made.env |= {"SECRETS_IDENTITY": identity, "EDITOR": "true"}
     assert made.invoke("secrets.recipients", "add", recipient, "--env=staging").returncode == 0
     if target == "docker":
         set_secret(made, "DATABASE_PASSWORD", f"{CANARY}-database")
@@ -120,17 +148,8 @@ def test_nothing_secret_is_found_elsewhere_after_a_deploy_a_failure_a_rollback_a
 ) -> None:
     events = tmp_path / "events"
     said = [service.deploy(f"--events={events}", "--set=LOG_LEVEL=debug")]
-    tasks = (
-        ("deploy", "--set=TRUSTED_PROXIES=nobody"),
-        ("deploy", "--plan", "--set=LOG_LEVEL=warn"),
-        ("rollback",),
-        ("status", "--json"),
-        ("history", "--json"),
-        ("logs",),
-        ("env.show",),
-        ("env.check",),
-    )
-    said += [service.invoke(*words, "--env=staging") for words in tasks]
+    said += [service.invoke(*words, "--env=staging") for words in OF_AN_ENVIRONMENT]
+    said += [service.invoke(*words) for words in (("env.diff", "dev", "staging"), ("env.check", "--history"))]
     texts = [events.read_text(), *(each.stdout + each.stderr for each in said)]
     disks = [service.state, service.folder]
     if target == "docker":

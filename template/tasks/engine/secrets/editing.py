@@ -6,6 +6,7 @@ import os
 import shlex
 import shutil
 import subprocess
+import sys
 import tempfile
 from collections.abc import Callable
 from pathlib import Path, PurePath
@@ -54,7 +55,10 @@ def memory_folder() -> Path:
 
 
 def _run_editor(file: Path, folder: Path) -> None:
-    words = shlex.split(os.environ.get("VISUAL") or os.environ.get("EDITOR") or "vi")
+    named = os.environ.get("VISUAL") or os.environ.get("EDITOR")
+    if not named and not sys.stdin.isatty():
+        raise UsageFault("there is no terminal for an editor", remedy="secrets.set NAME reads from standard input")
+    words = shlex.split(named or "vi")
     argv = [*words, *WITHOUT_TRACES.get(PurePath(words[0]).name, ()), str(file)]
     try:
         # Its own temporary files are in memory, too.
