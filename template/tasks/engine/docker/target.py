@@ -12,6 +12,7 @@ from ..core.errors import DeployFault
 from ..core.network import parse_json
 from ..core.runner import Runner
 from ..core.slots import SLOTS
+from ..core.waiting import wait_until
 from ..deploy.image_builds import ImageBuilds
 from ..deploy.lock import Lease
 from ..deploy.releases import Release, ReleaseStore, good
@@ -36,6 +37,7 @@ from .stack import Stack
 WITHDRAWN_SECONDS = 5
 MIGRATION_SECONDS = 600
 ADMIT_SECONDS = 10
+ANSWER_SECONDS = 5
 
 
 @telling_faults
@@ -205,9 +207,16 @@ class DockerTarget(DockerOperations, ImageBuilds):
 
     def slot_version(self, slot: str) -> tuple[int, Any]:
         """Ask the slot from where the edge is, as only that has a way to it."""
-        head, _, body = (self.stack.ask_slot(slot, "/version") or "").partition("\r\n\r\n")
-        if not head:
+        answers: list[str] = []
+
+        def answered() -> bool:
+            answers.append(self.stack.ask_slot(slot, "/version") or "")
+            return bool(answers[-1])
+
+        # A container that the engine has just brought back is known to others by its name a moment later.
+        if not wait_until(answered, ANSWER_SECONDS, 0.1):
             raise fault_of(self.stack.require(f"app-{slot}"), "does not answer")
+        head, _, body = answers[-1].partition("\r\n\r\n")
         return int(head.split()[1]), parse_json(body.encode())
 
     def admit(self, slot: str, former: str) -> None:
