@@ -7,10 +7,9 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field, replace
 
 from ..core.errors import Fault, nearest
-from ..core.network import masked_url
 from .age import NoIdentityFault
 from .configuration import DEV_KEY, GENERATED, ISSUER_KEYS, Configuration, Environments
-from .dotenv import Entry, read_env_file
+from .dotenv import read_env_file
 from .findings import Finding, check_compose, check_lines, check_names
 from .schema import Schema, Variable
 from .settings import Environment
@@ -208,12 +207,8 @@ def _check_tracked(environments: Environments, environment: Environment) -> list
     return [
         Finding(file.path.name, entry.line, entry.name, message)
         for entry in file.entries
-        if entry.value and entry.name in known and _is_secret(known[entry.name], entry)
+        if entry.value and entry.name in known and known[entry.name].is_secret(entry.value)
     ]
-
-
-def _is_secret(variable: Variable, entry: Entry) -> bool:
-    return variable.sensitive or masked_url(entry.value) != entry.value
 
 
 def _check_same_keys(environments: Environments, name: str) -> list[Finding]:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import secrets
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -16,6 +15,7 @@ from pathlib import Path
 
 from ..core.errors import UsageFault, nearest
 from ..core.network import MASK, masked_url
+from ..core.paths import replace_file
 from ..core.redaction import redactor
 from .dotenv import EnvFile, read_env_file
 from .findings import first_value, names_file
@@ -209,10 +209,7 @@ class Environments:
         if before and not before.endswith("\n"):
             before += "\n"
         note = f"# Made by the first deploy: {purpose}.\n"
-        draft = path.with_name(f"{path.name}.{os.getpid()}.local")
-        draft.touch(mode=0o600)
-        draft.write_text(f"{before}{note}{name}={secrets.token_urlsafe(24)}\n", encoding="utf-8")
-        draft.replace(path)
+        replace_file(path, f"{before}{note}{name}={secrets.token_urlsafe(24)}\n".encode(), 0o600)
         return path
 
     def _assignment(self, text: str) -> tuple[str, str]:

@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..core.network import masked_url
 from ..core.paths import replace_file
 from .configuration import Environments
 from .dotenv import EnvFile, read_env_file, replace_entry, write_entry
@@ -59,8 +58,7 @@ def _move_secrets(environments: Environments, tracked: Path, local: Path) -> Ite
     """Secrets that stand in the file that is in git, to the one that is not: git's past has them all the same."""
     known, there = environments.schema.variables, read_env_file(local).values() if local.exists() else {}
     for entry in read_env_file(tracked).entries:
-        secret = entry.name in known and (known[entry.name].sensitive or masked_url(entry.value) != entry.value)
-        if not secret or not entry.value:
+        if not entry.value or entry.name not in known or not known[entry.name].is_secret(entry.value):
             continue
         if entry.name not in there:
             before = local.read_text(encoding="utf-8") if local.exists() else ""

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..core.errors import UsageFault, nearest
+from ..core.network import masked_url
 from .dotenv import Entry, EnvFile, read_env_file
 from .types import OPTIONS, TYPES
 
@@ -52,6 +53,10 @@ class Variable:
     def required_in(self, environment: str) -> bool:
         """Whether an environment has to have a value."""
         return self.required != (environment in self.exceptions)
+
+    def is_secret(self, value: str) -> bool:
+        """Whether a value must not stand in a file that is in git: by the schema, or for the password in a URL."""
+        return self.sensitive or masked_url(value) != value
 
     def fault(self, value: str) -> str:
         """What is wrong with `value` and what is expected, or an empty string. Never repeats a sensitive value."""

@@ -75,8 +75,7 @@ class SecretFile:
     def values(self) -> dict[str, str]:
         """The secrets by name."""
         values = self.parse(self.text()).values()
-        for value in values.values():
-            redactor.add(value)
+        redactor.add(*values.values())
         return values
 
     @cached_property

@@ -117,7 +117,8 @@ class CommandSource:
 
     @cached_property
     def values(self) -> Mapping[str, str]:
-        values = _redacted(self._parsed(self._output()))
+        values = self._parsed(self._output())
+        redactor.add(*values.values())
         lacking = [name for name in self.names if name not in values]
         if lacking:
             raise self._fault(f"gives no {', '.join(lacking)}")
@@ -147,7 +148,7 @@ class CommandSource:
 
     def _parsed(self, text: str) -> dict[str, str]:
         if self.settings.format == "value":
-            return {self.names[0]: text.removesuffix("\n")} if isinstance(self.names, tuple) else {}
+            return {self.settings.names[0]: text.removesuffix("\n")}
         if self.settings.format == "json":
             return self._of_json(text)
         file = parse_env(Path(self.origin), text)
@@ -201,13 +202,6 @@ def make_sources(root: Path, environment: str, wanted: Sequence[SourceSettings] 
             raise UsageFault(f"{each.file} is not there", where="invoke.yaml, secrets", remedy="restore it from git")
         sources.append(FileSource(file))
     return sources
-
-
-def _redacted(values: dict[str, str]) -> dict[str, str]:
-    """Values that are taken out of all output from now on."""
-    for value in values.values():
-        redactor.add(value)
-    return values
 
 
 def _parse_source(key: str, value: Any) -> SourceSettings:

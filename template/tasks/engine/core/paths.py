@@ -61,21 +61,24 @@ def write_private(path: Path, content: str, mode: int = 0o600) -> None:
 def write_private_bytes(path: Path, content: bytes, mode: int = 0o600) -> None:
     """Do the same with what is no text."""
     private_folder(path.parent)
-    draft = path.with_name(f".{path.name}.{os.getpid()}")
-    draft.touch(mode=0o600)
-    draft.write_bytes(content)
-    draft.chmod(mode)
-    draft.replace(path)
+    _replace(path, content, mode, sync=False)
 
 
 def replace_file(path: Path, content: bytes, mode: int = 0o644) -> None:
     """Write a file as a whole or not at all, so that it is on the disk when this returns; its folder is made."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    draft = path.with_name(f".{path.name}.{os.getpid()}")
+    _replace(path, content, mode, sync=True)
+
+
+def _replace(path: Path, content: bytes, mode: int, sync: bool) -> None:
+    """Write a hidden draft beside a file, and put it in its place; git ignores that of a `.env` file, as it ends so."""
+    hidden = path.name if path.name.startswith(".") else f".{path.name}"
+    draft = path.with_name(f"{hidden}.{os.getpid()}.local")
     with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
         file.write(content)
         os.fchmod(file.fileno(), mode)
-        os.fsync(file.fileno())
+        if sync:
+            os.fsync(file.fileno())
     draft.replace(path)
 
 

@@ -28,9 +28,9 @@ class Redactor:
         self._known: set[str] = set()
         self._pattern: re.Pattern[str] | None = None
 
-    def add(self, value: str) -> None:
-        """Take a value out from now on; one of several lines, each of them, too."""
-        for text in {value, *value.splitlines()}:
+    def add(self, *values: str) -> None:
+        """Take values out from now on; of one of several lines, each of them, too."""
+        for text in {text for value in values for text in (value, *value.splitlines())}:
             if text and text not in self._known:
                 self._known.add(text)
                 self._pattern = None

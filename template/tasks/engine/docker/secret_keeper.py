@@ -7,17 +7,16 @@ has made for itself; a host that is to have none waits for whoever deploys.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from ..build.image import path_in_image
-from ..config.age import decrypt, encrypt, find_identities
-from ..config.secret_file import secret_file
+from ..config.age import find_identities
 from ..config.settings import Environment
 from ..core.errors import DeployFault
 from ..core.waiting import wait_until
+from ..deploy.kept_secrets import seal, unseal
 from .compose import KEEPER, MEMORY, PASSWORDS, ComposeProject
 from .engine import PROJECT_LABEL, SERVICE_LABEL, Engine, Entry
 from .kept_releases import SECRETS
@@ -127,8 +126,7 @@ class SecretKeeper:
         if name not in kept:
             what = f"the secrets of {release} are neither in the host's memory nor on its disk"
             raise DeployFault(what, remedy=f"deploy --env={self._environment.name} brings new ones")
-        opened: dict[str, str] = json.loads(decrypt(kept[name], f"{name} on the host", find_identities()))
-        return opened
+        return unseal(kept[name], f"{name} on the host", find_identities())
 
     def _deliver(self, release: str, secrets: Mapping[str, str]) -> None:
         container = self._required()
@@ -139,13 +137,12 @@ class SecretKeeper:
 
     def _encrypt(self, name: str, secrets: Mapping[str, str]) -> None:
         """Put secrets on the disk for those who may open them; without anybody, nothing is put there."""
-        container = self._required()
-        keys = [each.key for each in secret_file(self.project.root, self._environment.name).recipients]
+        container, host = self._required(), list[str]()
         if self._environment.host_identity:
-            keys += self.engine.get_files(container, f"{FOLDER}/{IDENTITY}/recipient.txt").values()
-        if keys:
-            data = encrypt(json.dumps(secrets), [key.strip() for key in keys], armored=False)
-            entry = Entry(f"{name}.age", data, 0o400, self._owner(container.attrs["Image"]))
+            host += self.engine.get_files(container, f"{FOLDER}/{IDENTITY}/recipient.txt").values()
+        sealed = seal(self.project.root, self._environment.name, map(str.strip, host), secrets)
+        if sealed:
+            entry = Entry(f"{name}.age", sealed, 0o400, self._owner(container.attrs["Image"]))
             self.engine.put_entries(container, f"{FOLDER}/{RELEASES}", [entry])
 
     def _make(self, image: str) -> Container:

@@ -6,19 +6,18 @@ They come back after a restart of the machine by an identity that it has made fo
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 import shutil
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..config.age import Identities, decrypt, encrypt, find_identities, make_identity, read_identity, recipients_of
-from ..config.secret_file import secret_file
+from ..config.age import Identities, find_identities, make_identity, read_identity, recipients_of
 from ..config.settings import Environment
 from ..core.errors import DeployFault
 from ..core.memory import is_in_memory
 from ..core.paths import private_folder, write_private, write_private_bytes
+from ..deploy.kept_secrets import seal, unseal
 
 FILE = "secrets.age"
 SHARED = Path("/dev/shm")
@@ -41,12 +40,10 @@ class ReleaseSecrets:
 
     def keep(self, release: str, secrets: Mapping[str, str]) -> None:
         """Keep the secrets of a release."""
-        recipients = [each.key for each in secret_file(self.root, self.environment.name).recipients]
-        if secrets and self.environment.host_identity:
-            recipients += recipients_of(self._made_identity())
-        if secrets and recipients:
-            data = encrypt(json.dumps(secrets), recipients, armored=False)
-            write_private_bytes(self.state / "kept" / release / FILE, data)
+        host = recipients_of(self._made_identity()) if secrets and self.environment.host_identity else []
+        sealed = seal(self.root, self.environment.name, host, secrets) if secrets else None
+        if sealed:
+            write_private_bytes(self.state / "kept" / release / FILE, sealed)
         self._deliver(release, secrets)
 
     def require(self, release: str) -> None:
@@ -98,8 +95,7 @@ class ReleaseSecrets:
         keys = read_identity(self._identity) if self._identity.exists() else ()
         others = Identities((), ()) if keys else find_identities()
         identities = Identities((*keys, *others.keys), others.tried)
-        opened: dict[str, str] = json.loads(decrypt(file.read_bytes(), f"{release}/{FILE}", identities))
-        return opened
+        return unseal(file.read_bytes(), f"{release}/{FILE}", identities)
 
     @property
     def _identity(self) -> Path:

@@ -37,8 +37,8 @@ class Search:
     values: Collection[str]
     environments: Collection[str]
 
-    def named(self, file: str, text: str) -> str:
-        """What a line of a file gives away, in words; empty where it gives away nothing."""
+    def named(self, text: str) -> str:
+        """What a line gives away, in words; empty where it gives away nothing."""
         for what, pattern in KNOWN.items():
             if re.search(pattern, text):
                 return f"looks like {what}"
@@ -58,8 +58,8 @@ class Search:
 def in_files(runner: Runner, search: Search) -> list[Finding]:
     """What files that are tracked give away, line by line."""
     findings = []
-    for file, number, text in _tracked_lines(runner, search):
-        if not NOT_LOOKED_AT.search(file) and (what := search.named(file, text)):
+    for file, number, text in _tracked_lines(runner, search.values):
+        if not NOT_LOOKED_AT.search(file) and (what := search.named(text)):
             findings.append(Finding(file, number, "", f"{what}, and git has it; move it out of here, and change it"))
     return findings
 
@@ -71,7 +71,7 @@ def in_history(runner: Runner, search: Search) -> list[Finding]:
         if NOT_LOOKED_AT.search(file):
             continue
         name = search.variable(file, text)
-        what = "was a secret in a tracked file" if name else search.named(file, text)
+        what = "was a secret in a tracked file" if name else search.named(text)
         if what:
             found[file, name, what] = commit
     message = "{what}, in commit {commit}: whoever has the repository has it; give it another value"
@@ -80,10 +80,10 @@ def in_history(runner: Runner, search: Search) -> list[Finding]:
     ]
 
 
-def _tracked_lines(runner: Runner, search: Search) -> Iterator[tuple[str, int, str]]:
+def _tracked_lines(runner: Runner, values: Collection[str]) -> Iterator[tuple[str, int, str]]:
     """Lines of tracked files that may give something away, as git finds them: what its expressions lack is left out."""
     kinds = "|".join(f"({pattern})" for pattern in KNOWN.values()).replace(r"\b", "")
-    searches = [(["--extended-regexp", "-e", kinds], ""), (["--fixed-strings", "-f", "-"], _lines_of(search.values))]
+    searches = [(["--extended-regexp", "-e", kinds], ""), (["--fixed-strings", "-f", "-"], _lines_of(values))]
     for options, feed in searches:
         if "-e" in options or feed:
             words = ["git", "grep", "-I", "--line-number", "--null", "--no-color", *options]
