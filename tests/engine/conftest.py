@@ -9,7 +9,8 @@ from contextlib import AbstractContextManager, contextmanager
 
 import pytest
 
-from ..support.engines import SecondEngine
+from ..support.engines import SecondEngine, ServiceThere
+from ..support.service import Service
 
 MakeEngine = Callable[..., AbstractContextManager[SecondEngine]]
 
@@ -31,5 +32,25 @@ def second_engine(tmp_path_factory: pytest.TempPathFactory, base_images: dict[st
             yield made
         finally:
             made.remove()
+
+    return make
+
+
+@pytest.fixture(scope="module")
+def engine(second_engine: MakeEngine) -> Iterator[SecondEngine]:
+    """One for the tests of a file; what is mounted in memory goes with its end."""
+    with second_engine() as made:
+        yield made
+
+
+@pytest.fixture(scope="module")
+def service_there(engine: SecondEngine, make_service: Callable[..., Service]) -> Callable[..., ServiceThere]:
+    """Make services without a database that are deployed there."""
+
+    def make(**answers: str) -> ServiceThere:
+        made = make_service("docker", kind=ServiceThere, database="none", **answers)
+        assert isinstance(made, ServiceThere)
+        made.engine = engine
+        return made
 
     return make

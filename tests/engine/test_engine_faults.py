@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import pytest
 
@@ -13,22 +13,13 @@ from ..support.sampling import some_of
 from ..support.service import Service
 from ..support.strikes import Strike, history, level_of, next_level, slot_states, with_levels
 from ..support.waiting import until
-from .conftest import MakeEngine
 
 pytestmark = [pytest.mark.docker, pytest.mark.slow]
 
 
 @pytest.fixture(scope="module")
-def engine(second_engine: MakeEngine) -> Iterator[SecondEngine]:
-    with second_engine() as made:
-        yield made
-
-
-@pytest.fixture(scope="module")
-def service(engine: SecondEngine, make_service: Callable[..., Service]) -> ServiceThere:
-    made = make_service("docker", kind=ServiceThere, database="none")
-    assert isinstance(made, ServiceThere)
-    made.engine = engine
+def service(service_there: Callable[..., ServiceThere]) -> ServiceThere:
+    made = service_there()
     with_levels(made)
     return made
 

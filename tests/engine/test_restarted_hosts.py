@@ -4,32 +4,21 @@ from __future__ import annotations
 
 import json
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import pytest
 
 from ..config.identities import make_key
 from ..support.engines import SecondEngine, ServiceThere
-from ..support.service import Service
 from ..support.waiting import until
-from .conftest import MakeEngine
 
 pytestmark = [pytest.mark.docker, pytest.mark.slow]
 
 
 @pytest.fixture(scope="module")
-def engine(second_engine: MakeEngine) -> Iterator[SecondEngine]:
-    """A host's engine; what is mounted in memory goes with its end."""
-    with second_engine() as made:
-        yield made
-
-
-@pytest.fixture(scope="module")
-def service(engine: SecondEngine, make_service: Callable[..., Service]) -> ServiceThere:
+def service(service_there: Callable[..., ServiceThere]) -> ServiceThere:
     """A service with a secret, which is not deployed yet."""
-    made = make_service("docker", kind=ServiceThere, database="none", auth="jwt")
-    assert isinstance(made, ServiceThere)
-    made.engine = engine
+    made = service_there(auth="jwt")
     identity, recipient = make_key()
     made.env["SECRETS_IDENTITY"] = identity
     assert made.invoke("secrets.recipients", "add", recipient, "--env=staging").returncode == 0
