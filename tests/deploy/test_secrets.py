@@ -20,6 +20,7 @@ from service_tasks.engine.config.secret_file import secret_file
 from ..config.identities import as_text, make_key
 from ..config.test_values_byte_for_byte import AWKWARD
 from ..support.databases import container
+from ..support.secrets_in_git import keep_in_git, set_secret
 from ..support.service import Service, docker
 from ..support.strikes import history
 from ..support.waiting import until
@@ -68,23 +69,13 @@ def target(request: pytest.FixtureRequest) -> str:
 def service(target: str, make_service: Callable[..., Service]) -> Service:
     """A service whose secrets are in git, encrypted; it serves a release with the first canary."""
     made = make_service(target, database={"docker": "postgres", "process": "sqlite"}[target], auth="jwt")
-    identity, recipient = make_key()
-    made.env |= {"SECRETS_IDENTITY": identity, "EDITOR": "true"}
-    assert made.invoke("secrets.recipients", "add", recipient, "--env=staging").returncode == 0
-    if target == "docker":
-        set_secret(made, "DATABASE_PASSWORD", f"{CANARY}-database")
-    set_secret(made, "AUTH_DEV_KEY", CANARY)
+    made.env["EDITOR"] = "true"
+    keep_in_git(
+        made, AUTH_DEV_KEY=CANARY, **({"DATABASE_PASSWORD": f"{CANARY}-database"} if target == "docker" else {})
+    )
     made.commit("Keep secrets")
     made.deploy()
     return made
-
-
-def set_secret(service: Service, name: str, value: str) -> None:
-    """Give a secret another value."""
-    words = service.command("secrets.set", name, "--env=staging")
-    subprocess.run(
-        words, cwd=service.folder, env=service.environment(), input=value, text=True, check=True, capture_output=True
-    )
 
 
 def files_in(name: str, folder: str) -> dict[str, tarfile.TarInfo]:

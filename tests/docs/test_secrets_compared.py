@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from ..config.identities import make_key
+from ..support.secrets_in_git import keep_in_git
 from ..support.service import ROOT, Service, docker
 from .test_documentation import table_rows
 
@@ -121,12 +121,8 @@ def compose_secret(folder: Path, image: str, started: list[str]) -> Way:
 
 def ours(service: Service) -> Way:
     """As a deploy has it."""
-    identity, recipient = make_key()
-    service.env["SECRETS_IDENTITY"] = identity
     value = secrets.token_hex(16)
-    for words, feed in ((("secrets.recipients", "add", recipient), ""), (("secrets.set", NAME), value)):
-        argv = service.command(*words, "--env=staging")
-        subprocess.run(argv, cwd=service.folder, env=service.environment(), input=feed, text=True, check=True)
+    keep_in_git(service, **{NAME: value})
     service.deploy()
     release = service.status()["release"]["id"]
     name = f"{service.folder.name}-staging"

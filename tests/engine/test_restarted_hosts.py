@@ -10,6 +10,7 @@ import pytest
 
 from ..config.identities import make_key
 from ..support.engines import SecondEngine, ServiceThere
+from ..support.secrets_in_git import keep_in_git
 from ..support.waiting import until
 
 pytestmark = [pytest.mark.docker, pytest.mark.slow]
@@ -19,10 +20,7 @@ pytestmark = [pytest.mark.docker, pytest.mark.slow]
 def service(service_there: Callable[..., ServiceThere]) -> ServiceThere:
     """A service with a secret, which is not deployed yet."""
     made = service_there(auth="jwt")
-    identity, recipient = make_key()
-    made.env["SECRETS_IDENTITY"] = identity
-    assert made.invoke("secrets.recipients", "add", recipient, "--env=staging").returncode == 0
-    assert made.invoke("secrets.set", "AUTH_DEV_KEY", "--random", "--env=staging").returncode == 0
+    keep_in_git(made, AUTH_DEV_KEY="a-key-of-sixteen-characters")
     return made
 
 

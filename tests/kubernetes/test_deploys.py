@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import json
-import subprocess
 from http.client import HTTPConnection, HTTPException
 from urllib.error import HTTPError
 from urllib.parse import urlsplit
@@ -12,7 +11,7 @@ from urllib.request import ProxyHandler, Request, build_opener
 
 import pytest
 
-from ..config.identities import make_key
+from ..support.secrets_in_git import keep_in_git
 from ..support.service import change
 from ..support.waiting import until
 from .cluster import ServiceInCluster
@@ -100,14 +99,7 @@ def test_a_change_of_a_secret_alone_starts_new_pods_with_it(service: ServiceInCl
 
 
 def test_a_secret_from_an_encrypted_file_is_found_in_its_secret_alone(service: ServiceInCluster) -> None:
-    identity, recipient = make_key()
-    service.env["SECRETS_IDENTITY"] = identity
-    for words, feed in (
-        (("secrets.recipients", "add", recipient), ""),
-        (("secrets.set", "API_KEY"), "canary-of-a-cluster"),
-    ):
-        argv = service.command(*words, "--env=staging")
-        subprocess.run(argv, cwd=service.folder, env=service.environment(), input=feed, text=True, check=True)
+    keep_in_git(service, API_KEY="canary-of-a-cluster")
 
     said = [service.deploy()]
     tasks = (("deploy", "--plan", "--set=LOG_LEVEL=warn"), ("status", "--json"), ("history", "--json"), ("logs",))
